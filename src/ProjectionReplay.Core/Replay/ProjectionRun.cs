@@ -1,0 +1,109 @@
+using System.Runtime.InteropServices;
+using ProjectionReplay.Events;
+using ProjectionReplay.Projections;
+using ProjectionReplay.Stores;
+
+namespace ProjectionReplay.Replay;
+
+/// <summary>A projection opened for one run, with its state's type hidden from the engine.</summary>
+internal interface IProjectionRun
+{
+    /// <summary>Checks, before anything is marked, that the states can be stored.</summary>
+    Task CheckAsync(CancellationToken cancellationToken);
+
+    /// <summary>Starts a fold over one stream of events. Each stream has a fold of its own.</summary>
+    IStreamFold StartFold();
+
+    /// <summary>
+    /// Stores what the folds of one batch came to: all of it in one go. Returns warnings for the operator.
+    /// </summary>
+    /// <param name="folds">The folds in the order of their aggregates; each came from <see cref="StartFold"/>.</param>
+    /// <param name="cancellationToken">Abandons the write.</param>
+    Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<IStreamFold> folds, CancellationToken cancellationToken);
+}
+
+/// <summary>The fold of one stream of events, in key order. Not thread-safe.</summary>
+internal interface IStreamFold
+{
+    /// <summary>Folds the stream's next event.</summary>
+    void Apply(in ReplayEvent replayEvent);
+
+    /// <summary>Ends the aggregate whose events came last.</summary>
+    void EndAggregate();
+}
+
+/// <inheritdoc cref="IProjectionRun"/>
+internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, IProjectionStore<TState> store) : IProjectionRun
+    where TState : class
+{
+    public Task CheckAsync(CancellationToken cancellationToken) => store.CheckAsync(cancellationToken);
+
+    public IStreamFold StartFold() => new StreamFold(projection);
+
+    public Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<IStreamFold> folds, CancellationToken cancellationToken)
+    {
+        var states = folds.Count == 1 ? ((StreamFold)folds[0]).States : [.. folds.SelectMany(fold => ((StreamFold)fold).States)];
+        return store.StoreAsync(states, cancellationToken);
+    }
+
+    /// <summary>
+    /// Coalesces: however many events an aggregate has, it comes to one state for each projection key.
+    /// </summary>
+    private sealed class StreamFold(FoldProjection<TState> projection) : IStreamFold
+    {
+        // The states of the aggregate in hand. Most aggregates touch one key, and most events the key of the event
+        // before, so that one is kept outside the dictionary.
+        private readonly Dictionary<string, int> _indexByKey = new(StringComparer.Ordinal);
+        private int _aggregateStart;
+        private string? _lastKey;
+        private int _lastIndex;
+
+        public List<ProjectedState<TState>> States { get; } = [];
+
+        public void Apply(in ReplayEvent replayEvent)
+        {
+            var key = projection.GetKey(replayEvent);
+            if (!ReferenceEquals(key, _lastKey) && !string.Equals(key, _lastKey, StringComparison.Ordinal)) Select(key, replayEvent);
+
+            ref var projected = ref CollectionsMarshal.AsSpan(States)[_lastIndex];
+            projected = projected with { State = projection.Apply(projected.State, replayEvent) };
+        }
+
+        public void EndAggregate()
+        {
+            if (_indexByKey.Count > 0) _indexByKey.Clear();
+            _lastKey = null;
+            for (var i = States.Count - 1; i >= _aggregateStart; i--)
+            {
+                if (!projection.ShouldStore(States[i].State)) States.RemoveAt(i);
+            }
+
+            _aggregateStart = States.Count;
+        }
+
+        private void Select(string key, in ReplayEvent replayEvent)
+        {
+            if (_lastKey is null)
+            {
+                _lastIndex = Add(key, replayEvent);
+            }
+            else
+            {
+                if (_indexByKey.Count == 0) _indexByKey.Add(_lastKey, _lastIndex);
+                if (!_indexByKey.TryGetValue(key, out _lastIndex))
+                {
+                    _lastIndex = Add(key, replayEvent);
+                    _indexByKey.Add(key, _lastIndex);
+                }
+            }
+
+            _lastKey = key;
+        }
+
+        private int Add(string key, in ReplayEvent replayEvent)
+        {
+            States.Add(new ProjectedState<TState>(replayEvent.Aggregate, key, projection.CreateState(replayEvent)));
+            return States.Count - 1;
+        }
+    }
+}

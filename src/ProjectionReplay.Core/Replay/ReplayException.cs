@@ -1,0 +1,70 @@
+namespace ProjectionReplay.Replay;
+
+/// <summary>
+/// Why a replay could not be started or had to stop, in words for the operator: what happened and what to do next.
+/// Never holds a password.
+/// </summary>
+public sealed class ReplayException : Exception
+{
+    /// <summary>Creates the exception.</summary>
+    public ReplayException(ReplayError error, string message, Exception? innerException = null)
+        : base(message, innerException) => Error = error;
+
+    /// <summary>The kind of failure: a stable name that scripts may rely on.</summary>
+    public ReplayError Error { get; }
+}
+
+/// <summary>The kinds of failure. Their names are the error ids that scripts see, and never change.</summary>
+public enum ReplayError
+{
+    /// <summary>No URL for a server was given as parameter, environment variable or in <c>.env</c>.</summary>
+    ConnectionUrlMissing,
+
+    /// <summary>A connection URL cannot be read.</summary>
+    ConnectionUrlInvalid,
+
+    /// <summary>No projection has the name.</summary>
+    ProjectionNotFound,
+
+    /// <summary>An assembly with projections could not be loaded, or two projections share a name.</summary>
+    ProjectionAssemblyInvalid,
+
+    /// <summary>An option is out of range.</summary>
+    OptionInvalid,
+
+    /// <summary>The start date lies in the future.</summary>
+    SinceInFuture,
+
+    /// <summary>ClickHouse is out of reach, or refused a query.</summary>
+    ClickHouseUnavailable,
+
+    /// <summary>Redis is out of reach, or refused a command.</summary>
+    RedisUnavailable,
+
+    /// <summary>Postgres is out of reach, or refused a statement.</summary>
+    PostgresUnavailable,
+
+    /// <summary>A table, or a column of it, is not there.</summary>
+    TableMissing,
+
+    /// <summary>An earlier run left off half way, and neither resume nor restart was asked for.</summary>
+    PreviousRunFound,
+
+    /// <summary>Another run holds the lock.</summary>
+    ReplayLocked,
+
+    /// <summary>Jobs in flight did not end in time.</summary>
+    DrainTimeout,
+
+    /// <summary>A payload could not be folded.</summary>
+    InvalidEventPayload,
+
+    /// <summary>A state does not fit its table.</summary>
+    StateNotStorable,
+
+    /// <summary>The replay log could not be created.</summary>
+    LogUnavailable,
+
+    /// <summary>Anything else: a fault of this tool.</summary>
+    ReplayFailed,
+}

@@ -1,0 +1,44 @@
+using ProjectionReplay.ClickHouse;
+
+namespace ProjectionReplay.Stores;
+
+/// <summary>Writes states as new rows of a ReplacingMergeTree table, where the latest row wins.</summary>
+/// <typeparam name="TState">The projection's state.</typeparam>
+public sealed class ClickHouseLatestRowStore<TState>(ClickHouseDatabase database, LatestRowTable<TState> table) : IProjectionStore<TState>
+    where TState : class
+{
+    /// <summary>Bytes gathered before they are handed to the request: large enough to be rare, small enough to stay flat.</summary>
+    private const int ChunkSize = 256 * 1024;
+
+    /// <inheritdoc/>
+    public Task CheckAsync(CancellationToken cancellationToken) =>
+        database.RequireColumnsAsync(table.Name, [.. table.Columns.Select(column => column.Name)], cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<string>> StoreAsync(
+        IReadOnlyList<ProjectedState<TState>> states, CancellationToken cancellationToken)
+    {
+        if (states.Count == 0) return [];
+
+        await database.InsertAsync(
+            table.Name,
+            [.. table.Columns.Select(column => (column.Name, column.Type))],
+            (stream, token) => WriteRowsAsync(states, stream, token),
+            cancellationToken).ConfigureAwait(false);
+        return [.. table.Cautions.Where(caution => states.Any(state => caution.When(state.State))).Select(caution => caution.Message)];
+    }
+
+    private async Task WriteRowsAsync(IReadOnlyList<ProjectedState<TState>> states, Stream stream, CancellationToken cancellationToken)
+    {
+        var writer = new RowBinaryWriter(ChunkSize);
+        foreach (var state in states)
+        {
+            foreach (var column in table.Columns) column.Write(state, writer);
+            if (writer.WrittenCount < ChunkSize) continue;
+            await stream.WriteAsync(writer.WrittenMemory, cancellationToken).ConfigureAwait(false);
+            writer.Clear();
+        }
+
+        await stream.WriteAsync(writer.WrittenMemory, cancellationToken).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,32 @@
+using ProjectionReplay.Events;
+
+namespace ProjectionReplay.Stores;
+
+/// <summary>Where the states of a projection are written. Used by one batch at a time.</summary>
+/// <typeparam name="TState">The projection's state.</typeparam>
+public interface IProjectionStore<TState>
+    where TState : class
+{
+    /// <summary>Checks, before anything is marked, that the table is there.</summary>
+    /// <exception cref="Replay.ReplayException">The table is missing, or its server is out of reach.</exception>
+    Task CheckAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Writes the states of one batch, in one go: when the task completes every row is durable; when it fails an
+    /// <see cref="Projections.ReplaySafety.Increment"/> store has changed nothing.
+    /// </summary>
+    /// <param name="states">
+    /// The states in the order of aggregates, then of first appearance of the key. For an increment store a projection
+    /// key stands once for each aggregate that contributes to it.
+    /// </param>
+    /// <param name="cancellationToken">Abandons the write.</param>
+    /// <returns>Warnings for the operator, one for each kind of trouble; usually empty.</returns>
+    Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<ProjectedState<TState>> states, CancellationToken cancellationToken);
+}
+
+/// <summary>The outcome of a fold: what one aggregate contributes to one projection key.</summary>
+/// <param name="Aggregate">The aggregate whose events were folded.</param>
+/// <param name="Key">The projection key.</param>
+/// <param name="State">The state after the aggregate's last event.</param>
+public readonly record struct ProjectedState<TState>(AggregateKey Aggregate, string Key, TState State)
+    where TState : class;

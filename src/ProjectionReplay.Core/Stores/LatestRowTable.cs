@@ -1,0 +1,120 @@
+using ProjectionReplay.ClickHouse;
+
+namespace ProjectionReplay.Stores;
+
+/// <summary>
+/// The columns of a ClickHouse table that a projection's states are written to, in the order they are declared.
+/// Columns with a default that the server should fill (such as <c>UpdatedAt DEFAULT now64(3)</c>) are left out.
+/// </summary>
+/// <typeparam name="TState">The projection's state.</typeparam>
+/// <remarks>Built once, as a static field of a projection; immutable afterwards and safe for concurrent use.</remarks>
+public sealed class LatestRowTable<TState>
+    where TState : class
+{
+    private readonly List<Column> _columns = [];
+    private readonly List<Caution> _cautions = [];
+
+    /// <summary>Names the table, unquoted; its database is the connection's.</summary>
+    public LatestRowTable(string name) => Name = name;
+
+    /// <summary>The table's name, unquoted.</summary>
+    public string Name { get; }
+
+    /// <summary>The columns in the order they are written.</summary>
+    public IReadOnlyList<Column> Columns => _columns;
+
+    /// <summary>What the operator is told, once a run, when a stored state calls for it.</summary>
+    public IReadOnlyList<Caution> Cautions => _cautions;
+
+    /// <summary>Has the operator told <paramref name="message"/>, once a run, when a stored state meets a condition.</summary>
+    public LatestRowTable<TState> Warn(Func<TState, bool> when, string message)
+    {
+        _cautions.Add(new Caution(when, message));
+        return this;
+    }
+
+    /// <summary>A String, or LowCardinality(String), column.</summary>
+    public LatestRowTable<TState> String(string name, Func<ProjectedState<TState>, string> value) =>
+        Add(name, "String", (row, writer) => writer.WriteString(value(row)));
+
+    /// <summary>A Nullable(String) column.</summary>
+    public LatestRowTable<TState> NullableString(string name, Func<ProjectedState<TState>, string?> value) =>
+        Add(name, "Nullable(String)", (row, writer) => writer.WriteNullableString(value(row)));
+
+    /// <summary>A UInt8 or Bool column: 1 for true, 0 for false.</summary>
+    public LatestRowTable<TState> Flag(string name, Func<ProjectedState<TState>, bool> value) =>
+        Add(name, "UInt8", (row, writer) => writer.WriteByte(value(row) ? (byte)1 : (byte)0));
+
+    /// <summary>A Nullable(UInt8) or Nullable(Bool) column.</summary>
+    public LatestRowTable<TState> NullableFlag(string name, Func<ProjectedState<TState>, bool?> value) =>
+        Add(name, "Nullable(UInt8)", (row, writer) =>
+        {
+            var flag = value(row);
+            if (!writer.WriteIsNull(flag is null)) writer.WriteByte(flag!.Value ? (byte)1 : (byte)0);
+        });
+
+    /// <summary>A UInt32 column.</summary>
+    public LatestRowTable<TState> UInt32(string name, Func<ProjectedState<TState>, uint> value) =>
+        Add(name, "UInt32", (row, writer) => writer.WriteUInt32(value(row)));
+
+    /// <summary>A Nullable(UInt32) column.</summary>
+    public LatestRowTable<TState> NullableUInt32(string name, Func<ProjectedState<TState>, uint?> value) =>
+        Add(name, "Nullable(UInt32)", (row, writer) =>
+        {
+            var number = value(row);
+            if (!writer.WriteIsNull(number is null)) writer.WriteUInt32(number!.Value);
+        });
+
+    /// <summary>A Nullable(UInt64) column.</summary>
+    public LatestRowTable<TState> NullableUInt64(string name, Func<ProjectedState<TState>, ulong?> value) =>
+        Add(name, "Nullable(UInt64)", (row, writer) =>
+        {
+            var number = value(row);
+            if (!writer.WriteIsNull(number is null)) writer.WriteUInt64(number!.Value);
+        });
+
+    /// <summary>An Int64 column.</summary>
+    public LatestRowTable<TState> Int64(string name, Func<ProjectedState<TState>, long> value) =>
+        Add(name, "Int64", (row, writer) => writer.WriteInt64(value(row)));
+
+    /// <summary>A Float64 column.</summary>
+    public LatestRowTable<TState> Float64(string name, Func<ProjectedState<TState>, double> value) =>
+        Add(name, "Float64", (row, writer) => writer.WriteFloat64(value(row)));
+
+    /// <summary>A Nullable(Float64) column. A number that is not finite is stored as null, as JSON has no word for it.</summary>
+    public LatestRowTable<TState> NullableFloat64(string name, Func<ProjectedState<TState>, double?> value) =>
+        Add(name, "Nullable(Float64)", (row, writer) =>
+        {
+            var number = value(row);
+            if (!writer.WriteIsNull(number is not { } finite || !double.IsFinite(finite))) writer.WriteFloat64(number!.Value);
+        });
+
+    /// <summary>A DateTime64(3) column, from ms since 1970 UTC.</summary>
+    public LatestRowTable<TState> DateTime64(string name, Func<ProjectedState<TState>, long> value) =>
+        Add(name, "DateTime64(3)", (row, writer) => writer.WriteInt64(value(row)));
+
+    /// <summary>A Nullable(DateTime64(3)) column, from ms since 1970 UTC.</summary>
+    public LatestRowTable<TState> NullableDateTime64(string name, Func<ProjectedState<TState>, long?> value) =>
+        Add(name, "Nullable(DateTime64(3))", (row, writer) =>
+        {
+            var milliseconds = value(row);
+            if (!writer.WriteIsNull(milliseconds is null)) writer.WriteInt64(milliseconds!.Value);
+        });
+
+    private LatestRowTable<TState> Add(string name, string type, Action<ProjectedState<TState>, RowBinaryWriter> write)
+    {
+        _columns.Add(new Column(name, type, write));
+        return this;
+    }
+
+    /// <summary>One column: its name, the type its values are sent as, and how a state becomes such a value.</summary>
+    /// <param name="Name">The column's name.</param>
+    /// <param name="Type">The ClickHouse type that the value is written as; the server converts it to the column's own.</param>
+    /// <param name="Write">Writes the value of one state.</param>
+    public sealed record Column(string Name, string Type, Action<ProjectedState<TState>, RowBinaryWriter> Write);
+
+    /// <summary>A warning about stored states.</summary>
+    /// <param name="When">Whether a state calls for it.</param>
+    /// <param name="Message">The warning; the same text each time, so that it is shown once a run.</param>
+    public sealed record Caution(Func<TState, bool> When, string Message);
+}
