@@ -1,0 +1,84 @@
+using System.Management.Automation;
+using ProjectionReplay.Configuration;
+using ProjectionReplay.Replay;
+
+namespace ProjectionReplay.PowerShell;
+
+/// <summary>
+/// <c>Clear-ReplayMarker</c>: removes what interrupted runs left behind in Redis: markers that make live handlers hold
+/// events back, and the record of what was completed. Also for projections that no longer exist.
+/// </summary>
+[Cmdlet(VerbsCommon.Clear, "ReplayMarker", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
+[OutputType(typeof(ReplayMarkerRemoval))]
+public sealed class ClearReplayMarkerCommand : PSCmdlet, IDisposable
+{
+    private readonly CancellationTokenSource _stopping = new();
+
+    /// <summary>The projections, by name; wildcards allowed.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("Name")]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    [ArgumentCompleter(typeof(ProjectionNameCompleter))]
+    public string[] Projection { get; set; } = [];
+
+    /// <summary>The tenants; all of them unless given.</summary>
+    [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    public string[]? TenantId { get; set; }
+
+    /// <summary>Redis, as <c>redis(s)://user:password@host:port/number</c>; else <c>REDIS_URL</c>, else <c>.env</c>.</summary>
+    [Parameter]
+    public string? RedisUrl { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        try
+        {
+            var cleanup = new MarkerCleanup(new ReplayConnections(Locations.FindDirectory(this)) { RedisUrl = RedisUrl });
+            var patterns = Projection.Select(name => new WildcardPattern(name, WildcardOptions.IgnoreCase)).ToArray();
+            foreach (var tenantId in TenantId ?? [null!])
+            {
+                var found = Wait(token => cleanup.FindAsync(name => patterns.Any(pattern => pattern.IsMatch(name)), tenantId, token));
+                foreach (var remains in found) Clear(cleanup, remains);
+            }
+        }
+        catch (ReplayException exception)
+        {
+            ThrowTerminatingError(ReplayErrors.ToRecord(exception, string.Join(", ", Projection)));
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void StopProcessing() => _stopping.Cancel();
+
+    /// <inheritdoc/>
+    public void Dispose() => _stopping.Dispose();
+
+    private void Clear(MarkerCleanup cleanup, MarkerRemains remains)
+    {
+        var target = remains.TenantId is null
+            ? Strings.ClearTargetAllTenants.With(remains.Projection)
+            : Strings.ReplayTarget.With(remains.Projection, remains.TenantId);
+        var action = Strings.ActionClear.With(remains.Markers, remains.Completed);
+        if (!ShouldProcess(target, action)) return;
+
+        var removed = Wait(token => cleanup.RemoveAsync(remains, token));
+        WriteObject(new ReplayMarkerRemoval(removed.Projection, removed.TenantId, removed.Markers, removed.Completed));
+    }
+
+    private T Wait<T>(Func<CancellationToken, Task<T>> work)
+    {
+        Task<T>? task = null;
+        EnginePump.RunSilently(token => task = work(token), _stopping.Token);
+        return task!.Result;
+    }
+}
+
+/// <summary>What was removed for one projection and tenant.</summary>
+/// <param name="Projection">The projection's name.</param>
+/// <param name="TenantId">The tenant.</param>
+/// <param name="MarkersRemoved">Markers removed: live handlers no longer hold back the events of those aggregates.</param>
+/// <param name="CompletedRemoved">Completed aggregates forgotten: a later run replays them again.</param>
+public sealed record ReplayMarkerRemoval(string Projection, string? TenantId, long MarkersRemoved, long CompletedRemoved);

@@ -1,0 +1,142 @@
+using System.Management.Automation;
+using ProjectionReplay.Configuration;
+using ProjectionReplay.Logging;
+using ProjectionReplay.Replay;
+
+namespace ProjectionReplay.PowerShell;
+
+/// <summary>
+/// <c>Invoke-ProjectionReplay</c>: replays historical events through projections, for tenants, from a date on. Several
+/// run one after the other, in the order given; the first failure stops all.
+/// </summary>
+[Cmdlet(VerbsLifecycle.Invoke, "ProjectionReplay", DefaultParameterSetName = "Replay", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+[OutputType(typeof(ReplayLogEntry), typeof(ReplayPlan))]
+public sealed class InvokeProjectionReplayCommand : PSCmdlet, IDisposable
+{
+    private readonly CancellationTokenSource _stopping = new();
+    private ReplaySession? _session;
+
+    /// <summary>The projections, by name.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("Name")]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ProjectionNameCompleter))]
+    public string[] Projection { get; set; } = [];
+
+    /// <summary>The tenants whose events are replayed.</summary>
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    public string[] TenantId { get; set; } = [];
+
+    /// <summary>
+    /// Aggregates with an event since then are replayed, each from its first event. A date without a time zone is
+    /// midnight UTC, whatever the machine's zone.
+    /// </summary>
+    [Parameter(Mandatory = true, Position = 2, ValueFromPipelineByPropertyName = true)]
+    [UtcTimeTransformation]
+    public DateTime Since { get; set; }
+
+    /// <summary>ClickHouse, as <c>http(s)://user:password@host:port/database</c>; else <c>CLICKHOUSE_URL</c>, else <c>.env</c>.</summary>
+    [Parameter]
+    public string? ClickHouseUrl { get; set; }
+
+    /// <summary>Redis, as <c>redis(s)://user:password@host:port/number</c>; else <c>REDIS_URL</c>, else <c>.env</c>.</summary>
+    [Parameter]
+    public string? RedisUrl { get; set; }
+
+    /// <summary>Postgres, as <c>postgres://user:password@host:port/database</c>; else <c>DATABASE_URL</c>, else <c>.env</c>.</summary>
+    [Parameter]
+    public string? DatabaseUrl { get; set; }
+
+    /// <summary>Events that ClickHouse sends at a time.</summary>
+    [Parameter]
+    [ValidateRange(1, 1_000_000)]
+    public int BatchSize { get; set; } = 5_000;
+
+    /// <summary>Aggregates that are held back, replayed and released together.</summary>
+    [Parameter]
+    [ValidateRange(1, 1_000_000)]
+    public int AggregateBatchSize { get; set; } = 1_000;
+
+    /// <summary>Streams of aggregates that are replayed at once.</summary>
+    [Parameter]
+    [ValidateRange(1, 256)]
+    public int Concurrency { get; set; } = 10;
+
+    /// <summary>How long to wait for jobs in flight, as a time span or in seconds.</summary>
+    [Parameter]
+    [SecondsTransformation]
+    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Goes on where an interrupted run left off.</summary>
+    [Parameter(ParameterSetName = "Resume")]
+    public SwitchParameter Resume { get; set; }
+
+    /// <summary>Forgets an interrupted run, and starts over.</summary>
+    [Parameter(ParameterSetName = "Restart")]
+    public SwitchParameter Restart { get; set; }
+
+    /// <summary>The folder for the replay log; the current location unless given.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? LogDirectory { get; set; }
+
+    /// <summary>Assemblies with projections of your own, besides those of <c>PROJECTION_REPLAY_PATH</c>.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string[] Path { get; set; } = [];
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        var working = Projection.FirstOrDefault();
+        try
+        {
+            var lookup = ProjectionLookup.Load(this, Path);
+            var projections = Projection.Select(lookup.Find).ToArray();
+            _session ??= CreateSession();
+            foreach (var projection in projections)
+            {
+                working = projection.Definition.Name;
+                foreach (var tenantId in TenantId)
+                {
+                    if (!_session.IsEnded) _session.Replay(projection, tenantId, Since);
+                }
+            }
+        }
+        catch (ReplayException exception)
+        {
+            ThrowTerminatingError(ReplayErrors.ToRecord(exception, working));
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void StopProcessing() => _stopping.Cancel();
+
+    /// <inheritdoc/>
+    public void Dispose() => _stopping.Dispose();
+
+    private ReplaySession CreateSession()
+    {
+        var isDryRun = DryRun.IsAskedFor(this);
+        var options = new ReplayOptions
+        {
+            BatchSize = BatchSize,
+            AggregateBatchSize = AggregateBatchSize,
+            Concurrency = Concurrency,
+            DrainTimeout = DrainTimeout,
+            LogDirectory = isDryRun ? null : Locations.ResolveLogDirectory(this, LogDirectory),
+        };
+        var connections = new ReplayConnections(Locations.FindDirectory(this))
+        {
+            ClickHouseUrl = ClickHouseUrl,
+            RedisUrl = RedisUrl,
+            DatabaseUrl = DatabaseUrl,
+        };
+        return new ReplaySession(this, new ReplayEngine(connections), options, _stopping.Token)
+        {
+            IsDryRun = isDryRun,
+            PreviousRun = Resume ? PreviousRunAnswer.Resume : Restart ? PreviousRunAnswer.Restart : PreviousRunAnswer.Refuse,
+        };
+    }
+}

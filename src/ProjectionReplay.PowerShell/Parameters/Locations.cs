@@ -1,0 +1,45 @@
+using System.Management.Automation;
+
+namespace ProjectionReplay.PowerShell;
+
+/// <summary>Where files are looked for and written to: PowerShell's location, never the process's directory.</summary>
+internal static class Locations
+{
+    private const string FileSystem = "FileSystem";
+
+    /// <summary>The folder that PowerShell is at in the file system, or was last, or null.</summary>
+    public static string? FindDirectory(PSCmdlet cmdlet)
+    {
+        try
+        {
+            return cmdlet.SessionState.Path.CurrentFileSystemLocation.ProviderPath;
+        }
+        catch (RuntimeException)
+        {
+            // A session without any file system.
+            return null;
+        }
+    }
+
+    /// <summary>The folder for the replay log.</summary>
+    public static string ResolveLogDirectory(PSCmdlet cmdlet, string? given)
+    {
+        var location = cmdlet.SessionState.Path.CurrentLocation;
+        if (given is null)
+        {
+            if (location.Provider.Name == FileSystem) return location.ProviderPath;
+            Fail(cmdlet, Strings.LogDirectoryMissing.With(location.Path), location.Path);
+        }
+
+        var path = cmdlet.SessionState.Path.GetUnresolvedProviderPathFromPSPath(given, out var provider, out _);
+        if (provider.Name != FileSystem)
+        {
+            Fail(cmdlet, Strings.PathNotFileSystem.With(given, provider.Name), given);
+        }
+
+        return path;
+    }
+
+    private static void Fail(PSCmdlet cmdlet, string message, object? target) => cmdlet.ThrowTerminatingError(
+        new ErrorRecord(new PSInvalidOperationException(message), "LogDirectoryMissing", ErrorCategory.InvalidArgument, target));
+}

@@ -1,0 +1,83 @@
+using System.Globalization;
+using System.Management.Automation;
+using ProjectionReplay.Projections;
+using ProjectionReplay.Replay;
+
+namespace ProjectionReplay.PowerShell;
+
+/// <summary>
+/// One call of <c>Invoke-ProjectionReplay</c>: takes projection after projection and tenant after tenant through the
+/// same steps, until one fails or the operator has had enough. For the pipeline's thread.
+/// </summary>
+internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, ReplayOptions options, CancellationToken stopping)
+{
+    /// <summary>What was asked for about interrupted runs. Not a property of the engine's type: see <see cref="ModuleLifetime"/>.</summary>
+    public required PreviousRunAnswer PreviousRun { get; init; }
+
+    /// <summary>Whether nothing is to be written anywhere.</summary>
+    public required bool IsDryRun { get; init; }
+
+    /// <summary>Whether the operator chose to stop: nothing more is replayed.</summary>
+    public bool IsEnded { get; private set; }
+
+    /// <summary>Replays a projection for a tenant.</summary>
+    /// <exception cref="ReplayException">It failed.</exception>
+    /// <exception cref="PipelineStoppedException">The pipeline was stopped.</exception>
+    public void Replay(IFoldProjection projection, string tenantId, DateTime since)
+    {
+        var request = new ReplayRequest { Projection = projection, TenantId = tenantId, Since = new DateTimeOffset(since), Options = options };
+        var target = Strings.ReplayTarget.With(projection.Definition.Name, tenantId);
+        var messages = new ReplayMessages();
+        var progress = new ProgressBars(cmdlet.CommandRuntime, cmdlet.Host, Strings.ProgressActivity.With(target));
+        var pump = new EnginePump(cmdlet, messages, progress, stopping);
+        Task<ReplayRun>? preparation = null;
+        try
+        {
+            progress.ShowPreparation();
+            pump.Run(token => preparation = engine.PrepareAsync(request, IsDryRun, messages, token));
+            Start(preparation!.Result, pump, target, since);
+        }
+        finally
+        {
+            progress.Complete();
+            messages.Complete();
+            if (preparation is { IsCompletedSuccessfully: true }) Task.Run(() => preparation.Result.DisposeAsync().AsTask()).GetAwaiter().GetResult();
+        }
+    }
+
+    private void Start(ReplayRun run, EnginePump pump, string target, DateTime since)
+    {
+        var plan = run.Plan;
+        if (IsDryRun) cmdlet.WriteObject(plan);
+        if (!cmdlet.ShouldProcess(target, Strings.ActionReplay.With(plan.AggregateCount, Describe(since)))) return;
+
+        switch (Decide(plan))
+        {
+            case PreviousRunAnswer.Refuse:
+                pump.Run(token => run.ExecuteAsync(PreviousRunAction.Refuse, token));
+                break;
+            case PreviousRunAnswer.Resume:
+                pump.Run(token => run.ExecuteAsync(PreviousRunAction.Resume, token));
+                break;
+            case PreviousRunAnswer.Restart:
+                pump.Run(token => run.ExecuteAsync(PreviousRunAction.Restart, token));
+                break;
+            case PreviousRunAnswer.CleanUp:
+                IsEnded = true;
+                pump.Run(run.CleanUpAsync);
+                break;
+            default:
+                IsEnded = true;
+                break;
+        }
+    }
+
+    private PreviousRunAnswer Decide(ReplayPlan plan)
+    {
+        var found = plan.PreviousCompletedCount > 0 || plan.StaleMarkerCount > 0;
+        return found && PreviousRun == PreviousRunAnswer.Refuse ? PreviousRunQuestion.Ask(cmdlet.Host, plan) : PreviousRun;
+    }
+
+    private static string Describe(DateTime since) => since.ToString(
+        since.TimeOfDay == TimeSpan.Zero ? "yyyy-MM-dd" : "yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
+}
