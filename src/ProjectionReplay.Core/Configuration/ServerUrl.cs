@@ -1,0 +1,125 @@
+using System.Globalization;
+using ProjectionReplay.Replay;
+
+namespace ProjectionReplay.Configuration;
+
+/// <summary>
+/// A connection URL in its parts, percent-decoded. Read by hand, because <see cref="Uri"/> refuses or rewrites
+/// passwords that operators really have.
+/// </summary>
+internal sealed record ServerUrl
+{
+    private ServerUrl()
+    {
+    }
+
+    public required string Scheme { get; init; }
+
+    public string? User { get; init; }
+
+    public string? Password { get; init; }
+
+    public required string Host { get; init; }
+
+    public int? Port { get; init; }
+
+    /// <summary>What stands behind the host's slash, without it; empty when there is nothing.</summary>
+    public required string Path { get; init; }
+
+    public required IReadOnlyList<KeyValuePair<string, string>> Query { get; init; }
+
+    /// <summary>The URL fit for logs and messages: the password is <c>***</c>, and the query, which may hold another, is left out.</summary>
+    public string Redacted
+    {
+        get
+        {
+            var credentials = User is null && Password is null ? "" : Password is null ? $"{User}@" : $"{User}:***@";
+            var host = Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host;
+            var port = Port is { } number ? string.Create(CultureInfo.InvariantCulture, $":{number}") : "";
+            return $"{Scheme}://{credentials}{host}{port}{(Path.Length > 0 ? "/" + Path : "")}";
+        }
+    }
+
+    /// <summary>Reads a URL.</summary>
+    /// <param name="url">The URL.</param>
+    /// <param name="name">What to call it in a message, such as <c>CLICKHOUSE_URL</c>.</param>
+    /// <param name="schemes">The schemes that make sense here.</param>
+    /// <exception cref="ReplayException"><see cref="ReplayError.ConnectionUrlInvalid"/>: never quotes the URL.</exception>
+    public static ServerUrl Parse(string url, string name, params string[] schemes)
+    {
+        var text = url.Trim();
+        var separator = text.IndexOf("://", StringComparison.Ordinal);
+        var scheme = separator < 0 ? "" : text[..separator];
+        if (!schemes.Contains(scheme, StringComparer.OrdinalIgnoreCase))
+        {
+            throw Invalid(name, $"must start with {string.Join(" or ", schemes.Select(known => known + "://"))}");
+        }
+
+        var rest = text[(separator + 3)..];
+        var authorityEnd = rest.IndexOfAny(['/', '?', '#']);
+        var authority = authorityEnd < 0 ? rest : rest[..authorityEnd];
+        var tail = authorityEnd < 0 ? "" : rest[authorityEnd..];
+        var queryStart = tail.IndexOf('?', StringComparison.Ordinal);
+        var path = queryStart < 0 ? tail : tail[..queryStart];
+
+        // The last @ ends the credentials: a password may hold one that nobody escaped.
+        var at = authority.LastIndexOf('@');
+        var credentials = at < 0 ? null : authority[..at];
+        if (at < 0 && tail.Contains('@', StringComparison.Ordinal))
+        {
+            throw Invalid(name, "has an unescaped '/', '?' or '#' before its host: percent-encode the password (%2F, %3F, %23)");
+        }
+
+        var (host, port) = SplitHost(authority[(at + 1)..], name);
+        var colon = credentials?.IndexOf(':', StringComparison.Ordinal) ?? -1;
+        return new ServerUrl
+        {
+            Scheme = scheme.ToLowerInvariant(),
+            User = credentials is null ? null : Decode(colon < 0 ? credentials : credentials[..colon]),
+            Password = colon < 0 ? null : Decode(credentials![(colon + 1)..]),
+            Host = host,
+            Port = port,
+            Path = Decode(path.TrimStart('/').TrimEnd('/')),
+            Query = [.. SplitQuery(queryStart < 0 ? "" : tail[(queryStart + 1)..])],
+        };
+    }
+
+    public static ReplayException Invalid(string name, string problem) => new(
+        ReplayError.ConnectionUrlInvalid,
+        $"The connection URL in {name} {problem}. Expected scheme://user:password@host:port/path, with special characters in user and password percent-encoded.");
+
+    private static (string Host, int? Port) SplitHost(string authority, string name)
+    {
+        var portStart = authority.LastIndexOf(':');
+        if (authority.StartsWith('['))
+        {
+            var close = authority.IndexOf(']', StringComparison.Ordinal);
+            if (close < 0) throw Invalid(name, "has a '[' without a ']' in its host");
+            portStart = close + 1 < authority.Length && authority[close + 1] == ':' ? close + 1 : -1;
+        }
+
+        var host = (portStart < 0 ? authority : authority[..portStart]).Trim('[', ']');
+        if (host.Length == 0) throw Invalid(name, "has no host");
+        if (portStart < 0) return (host, null);
+        if (int.TryParse(authority.AsSpan(portStart + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+            && port is > 0 and <= ushort.MaxValue)
+        {
+            return (host, port);
+        }
+
+        throw Invalid(name, "has a port that is not a number from 1 to 65535");
+    }
+
+    private static IEnumerable<KeyValuePair<string, string>> SplitQuery(string query)
+    {
+        var fragment = query.IndexOf('#', StringComparison.Ordinal);
+        if (fragment >= 0) query = query[..fragment];
+        foreach (var pair in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var equals = pair.IndexOf('=', StringComparison.Ordinal);
+            yield return equals < 0 ? new(Decode(pair), "") : new(Decode(pair[..equals]), Decode(pair[(equals + 1)..]));
+        }
+    }
+
+    private static string Decode(string part) => Uri.UnescapeDataString(part);
+}

@@ -1,0 +1,47 @@
+using System.Threading.Channels;
+using ProjectionReplay.Logging;
+
+namespace ProjectionReplay.Replay;
+
+/// <summary>Something that the engine has to say while it works.</summary>
+public abstract record ReplayMessage;
+
+/// <summary>A step of the run.</summary>
+public sealed record ReplayLogMessage(ReplayLogEntry Entry) : ReplayMessage;
+
+/// <summary>Something that the operator should know though the run goes on.</summary>
+public sealed record ReplayWarningMessage(string Text) : ReplayMessage;
+
+/// <summary>What the engine is doing, for those who ask.</summary>
+public sealed record ReplayVerboseMessage(string Text) : ReplayMessage;
+
+/// <summary>
+/// What the engine says on its way to the caller: messages in order, and progress of which only the latest counts.
+/// One reader; any number of writers. A reader that falls far behind holds the engine up.
+/// </summary>
+public sealed class ReplayMessages
+{
+    private readonly Channel<ReplayMessage> _channel = Channel.CreateBounded<ReplayMessage>(
+        new BoundedChannelOptions(1024) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+
+    private ReplayProgress? _progress;
+
+    /// <summary>The messages, in order. Ends when <see cref="Complete"/> was called.</summary>
+    public ChannelReader<ReplayMessage> Reader => _channel.Reader;
+
+    /// <summary>The latest progress, or null when there was none yet.</summary>
+    public ReplayProgress? Progress => Volatile.Read(ref _progress);
+
+    /// <summary>Says that no message will follow. Harmless when repeated.</summary>
+    public void Complete() => _channel.Writer.TryComplete();
+
+    /// <summary>Sends a message; waits while the reader is far behind.</summary>
+    internal ValueTask SendAsync(ReplayMessage message, CancellationToken cancellationToken) =>
+        _channel.Writer.TryWrite(message) ? ValueTask.CompletedTask : _channel.Writer.WriteAsync(message, cancellationToken);
+
+    /// <summary>Sends a message if the reader keeps up; else drops it. For a run that is being abandoned.</summary>
+    internal void TrySend(ReplayMessage message) => _channel.Writer.TryWrite(message);
+
+    /// <summary>Replaces the latest progress.</summary>
+    internal void Report(ReplayProgress progress) => Volatile.Write(ref _progress, progress);
+}

@@ -1,0 +1,47 @@
+namespace ProjectionReplay.Replay;
+
+/// <summary>How a replay works; every option has a safe default.</summary>
+public sealed record ReplayOptions
+{
+    /// <summary>Events that ClickHouse sends at a time, 1 to 1,000,000.</summary>
+    public int BatchSize { get; init; } = 5_000;
+
+    /// <summary>
+    /// Aggregates that are marked, replayed and unmarked together, 1 to 1,000,000. An aggregate's live events wait
+    /// for as long as its batch takes.
+    /// </summary>
+    public int AggregateBatchSize { get; init; } = 1_000;
+
+    /// <summary>Streams of aggregates that are read and folded at once within a batch, 1 to 256.</summary>
+    public int Concurrency { get; init; } = 10;
+
+    /// <summary>How long to wait for jobs that were in flight when a batch was marked.</summary>
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>The directory that the replay log is written to, or null for none.</summary>
+    public string? LogDirectory { get; init; }
+
+    /// <summary>Called at every boundary of the cycle, so that tests can fail a run exactly there.</summary>
+    internal Func<ReplayBoundary, CancellationToken, ValueTask>? Probe { get; init; }
+
+    /// <summary>Checks every option.</summary>
+    /// <exception cref="ReplayException"><see cref="ReplayError.OptionInvalid"/>, naming the option and its range.</exception>
+    public void Validate()
+    {
+        Check(BatchSize is >= 1 and <= 1_000_000, "BatchSize", "from 1 to 1,000,000 events");
+        Check(AggregateBatchSize is >= 1 and <= 1_000_000, "AggregateBatchSize", "from 1 to 1,000,000 aggregates");
+        Check(Concurrency is >= 1 and <= 256, "Concurrency", "from 1 to 256 streams");
+        Check(DrainTimeout >= TimeSpan.Zero && DrainTimeout <= TimeSpan.FromDays(1), "DrainTimeout", "from 0 seconds to 1 day");
+
+        static void Check(bool valid, string name, string range)
+        {
+            if (!valid) throw new ReplayException(ReplayError.OptionInvalid, $"{name} must be {range}.");
+        }
+    }
+}
+
+/// <summary>A point in a batch's cycle: before or after one of its phases.</summary>
+/// <param name="Batch">The batch, counted from 1.</param>
+/// <param name="Phase">The phase.</param>
+/// <param name="IsBefore">Whether the phase is yet to come, or is done.</param>
+internal readonly record struct ReplayBoundary(int Batch, ReplayPhase Phase, bool IsBefore);

@@ -1,0 +1,35 @@
+namespace ProjectionReplay.Replay;
+
+/// <summary>What a replay would do. Immutable.</summary>
+public sealed record ReplayPlan
+{
+    /// <summary>The projection's name.</summary>
+    public required string Projection { get; init; }
+
+    /// <summary>The tenant.</summary>
+    public required string TenantId { get; init; }
+
+    /// <summary>Aggregates with an event at or after this moment, UTC, are replayed.</summary>
+    public required DateTime Since { get; init; }
+
+    /// <summary>The aggregates found.</summary>
+    public required int AggregateCount { get; init; }
+
+    /// <summary>
+    /// All their events of the projection's types, from the first one on, or null when they were not counted. An event
+    /// that the log holds twice counts twice here.
+    /// </summary>
+    public required long? EventCount { get; init; }
+
+    /// <summary>The batches that the aggregates make.</summary>
+    public required int BatchCount { get; init; }
+
+    /// <summary>Aggregates that an interrupted run had completed: a resume would skip them.</summary>
+    public required long PreviousCompletedCount { get; init; }
+
+    /// <summary>Markers that an interrupted run left behind: live handlers hold back the events of those aggregates.</summary>
+    public required long StaleMarkerCount { get; init; }
+
+    /// <summary>Whether an earlier run left something behind.</summary>
+    internal bool HasPreviousRun => PreviousCompletedCount > 0 || StaleMarkerCount > 0;
+}

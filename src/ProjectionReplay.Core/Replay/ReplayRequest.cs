@@ -1,0 +1,35 @@
+using ProjectionReplay.Projections;
+
+namespace ProjectionReplay.Replay;
+
+/// <summary>What to replay: one projection, for one tenant, for the aggregates with an event since a moment.</summary>
+public sealed record ReplayRequest
+{
+    /// <summary>The projection whose states are rebuilt.</summary>
+    public required IFoldProjection Projection { get; init; }
+
+    /// <summary>The tenant whose events are replayed. Not empty.</summary>
+    public required string TenantId { get; init; }
+
+    /// <summary>
+    /// Aggregates with an event of the projection's types at or after this moment are replayed, each from its very
+    /// first event.
+    /// </summary>
+    public required DateTimeOffset Since { get; init; }
+
+    /// <summary>How to go about it.</summary>
+    public ReplayOptions Options { get; init; } = new();
+}
+
+/// <summary>What to do when an earlier run of the same projection and tenant left off half way.</summary>
+public enum PreviousRunAction
+{
+    /// <summary>Stop with <see cref="ReplayError.PreviousRunFound"/>.</summary>
+    Refuse,
+
+    /// <summary>Clear its markers, and skip the aggregates that it completed.</summary>
+    Resume,
+
+    /// <summary>Clear its markers and its completed aggregates, and start over.</summary>
+    Restart,
+}
