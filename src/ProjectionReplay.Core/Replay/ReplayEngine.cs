@@ -1,4 +1,8 @@
+using System.Globalization;
 using ProjectionReplay.Configuration;
+using ProjectionReplay.Coordination;
+using ProjectionReplay.Events;
+using ProjectionReplay.Projections;
 
 namespace ProjectionReplay.Replay;
 
@@ -7,45 +11,105 @@ namespace ProjectionReplay.Replay;
 /// <param name="timeProvider">The clock; the system's when null.</param>
 public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? timeProvider = null)
 {
+    /// <summary>A server that is down or misnamed should be told of soon; a run that has begun has more patience.</summary>
+    private const int RetriesToPrepare = 1;
+
     private readonly TimeProvider _timeProvider = timeProvider ?? TimeProvider.System;
-    private readonly ReplayConnections _connections = connections;
 
     /// <summary>
     /// Connects, discovers the aggregates, and looks for what an interrupted run left behind. Only reads.
     /// </summary>
     /// <param name="request">What to replay.</param>
-    /// <param name="countEvents">Whether to count the events too, which takes a query of its own.</param>
-    /// <param name="messages">Where the engine tells of retries and the like.</param>
+    /// <param name="isDryRun">
+    /// Whether the run is only planned: counts the events too, and does not ask for the store's server.
+    /// </param>
+    /// <param name="messages">Where the engine tells of everything it does, now and during the run.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
     /// <returns>The run, ready to start, which the caller disposes.</returns>
     /// <exception cref="ReplayException">It cannot be done; the error says why.</exception>
-    public Task<ReplayRun> PrepareAsync(
-        ReplayRequest request, bool countEvents, ReplayMessages messages, CancellationToken cancellationToken) =>
-        throw new InvalidOperationException("draft");
-}
+    /// <exception cref="OperationCanceledException">The work was abandoned.</exception>
+    public async Task<ReplayRun> PrepareAsync(
+        ReplayRequest request, bool isDryRun, ReplayMessages messages, CancellationToken cancellationToken)
+    {
+        request.Options.Validate();
+        Check(request);
+        var definition = request.Projection.Definition;
+        var faults = new FaultPolicy(messages, _timeProvider, RetriesToPrepare);
+        var needsPostgres = !isDryRun && definition.Store == ProjectionStoreKind.Postgres;
+        var servers = await ReplayServers.OpenAsync(connections, needsPostgres, faults, messages, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await faults.CallAsync(Server.ClickHouse, "Reading the event log", servers.EventLog.CheckAsync, cancellationToken).ConfigureAwait(false);
+            var projection = isDryRun ? null : request.Projection.OpenRun(servers.Stores);
+            if (projection is not null)
+            {
+                await faults.CallAsync(
+                    definition.Store == ProjectionStoreKind.Postgres ? Server.Postgres : Server.ClickHouse,
+                    $"Looking at table {definition.Table}",
+                    projection.CheckAsync,
+                    cancellationToken).ConfigureAwait(false);
+            }
 
-/// <summary>A replay that is ready to start. Started once at most; not thread-safe.</summary>
-public sealed class ReplayRun : IAsyncDisposable
-{
-    /// <summary>What the run is going to do.</summary>
-    public ReplayPlan Plan => throw new InvalidOperationException("draft");
+            var selection = new EventSelection(request.TenantId, definition.AggregateTypes, definition.EventTypes);
+            var aggregates = await faults.CallAsync(
+                Server.ClickHouse,
+                "Discovering aggregates",
+                token => servers.EventLog.DiscoverAsync(selection, request.Since, token),
+                cancellationToken).ConfigureAwait(false);
+            long? eventCount = isDryRun
+                ? await faults.CallAsync(
+                    Server.ClickHouse,
+                    "Counting events",
+                    token => servers.EventLog.CountAsync(selection, request.Since, token),
+                    cancellationToken).ConfigureAwait(false)
+                : null;
 
-    /// <summary>Replays, batch by batch.</summary>
-    /// <param name="previousRun">What to do about an interrupted run.</param>
-    /// <param name="cancellationToken">
-    /// Abandons the batch in hand: its markers are removed, what was completed stays completed.
-    /// </param>
-    /// <exception cref="ReplayException">
-    /// The run stopped at a batch. Its markers are removed; the batches before stay completed for a resume.
-    /// </exception>
-    /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
-    public Task ExecuteAsync(PreviousRunAction previousRun, CancellationToken cancellationToken) => throw new InvalidOperationException("draft");
+            var previous = new PreviousRun(new ReplayMarkers(servers.Redis, definition.Name), TenantKeys(request, aggregates));
+            var (completed, stale) = await faults.CallAsync(Server.Redis, "Looking for a previous run", previous.CountAsync, cancellationToken).ConfigureAwait(false);
+            var batchSize = request.Options.AggregateBatchSize;
+            var plan = new ReplayPlan
+            {
+                Projection = definition.Name,
+                TenantId = request.TenantId,
+                Since = request.Since.UtcDateTime,
+                AggregateCount = aggregates.Count,
+                EventCount = eventCount,
+                BatchCount = (aggregates.Count + batchSize - 1) / batchSize,
+                PreviousCompletedCount = completed,
+                StaleMarkerCount = stale,
+            };
+            return new ReplayRun(plan, request, selection, aggregates, servers, projection, previous, messages, _timeProvider);
+        }
+        catch
+        {
+            await servers.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
 
-    /// <summary>
-    /// Removes what an interrupted run of the same projection and tenant left behind, and replays nothing.
-    /// </summary>
-    public Task CleanUpAsync(CancellationToken cancellationToken) => throw new InvalidOperationException("draft");
+    private void Check(ReplayRequest request)
+    {
+        if (string.IsNullOrEmpty(request.TenantId))
+        {
+            throw new ReplayException(ReplayError.OptionInvalid, "The tenant id is empty. Name the tenant whose events are to be replayed.");
+        }
 
-    /// <inheritdoc/>
-    public ValueTask DisposeAsync() => throw new InvalidOperationException("draft");
+        var now = _timeProvider.GetUtcNow();
+        if (request.Since > now)
+        {
+            throw new ReplayException(
+                ReplayError.SinceInFuture,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The start date {request.Since.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC lies in the future (it is {now.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC). Give a date in the past."));
+        }
+    }
+
+    /// <summary>A projection of any aggregate type still knows the types that the tenant has.</summary>
+    private static AggregateFilter TenantKeys(ReplayRequest request, List<AggregateKey> aggregates)
+    {
+        var types = request.Projection.Definition.AggregateTypes;
+        return new AggregateFilter(
+            request.TenantId, types.Count > 0 ? types : [.. aggregates.Select(aggregate => aggregate.AggregateType).Distinct(StringComparer.Ordinal)]);
+    }
 }

@@ -89,16 +89,19 @@ public sealed class LatestRowTable<TState>
             if (!writer.WriteIsNull(number is not { } finite || !double.IsFinite(finite))) writer.WriteFloat64(number!.Value);
         });
 
-    /// <summary>A DateTime64(3) column, from ms since 1970 UTC.</summary>
+    /// <summary>A DateTime64(3) column, from ms since 1970 UTC. A time before 1900 or after 2299 fails the batch.</summary>
     public LatestRowTable<TState> DateTime64(string name, Func<ProjectedState<TState>, long> value) =>
-        Add(name, "DateTime64(3)", (row, writer) => writer.WriteInt64(value(row)));
+        Add(name, "DateTime64(3)", (row, writer) => writer.WriteInt64(StorableValue.DateTime64(row.Aggregate, name, value(row))));
 
-    /// <summary>A Nullable(DateTime64(3)) column, from ms since 1970 UTC.</summary>
+    /// <summary>
+    /// A Nullable(DateTime64(3)) column, from ms since 1970 UTC. A time before 1900 or after 2299 fails the batch.
+    /// </summary>
     public LatestRowTable<TState> NullableDateTime64(string name, Func<ProjectedState<TState>, long?> value) =>
         Add(name, "Nullable(DateTime64(3))", (row, writer) =>
         {
             var milliseconds = value(row);
-            if (!writer.WriteIsNull(milliseconds is null)) writer.WriteInt64(milliseconds!.Value);
+            if (writer.WriteIsNull(milliseconds is null)) return;
+            writer.WriteInt64(StorableValue.DateTime64(row.Aggregate, name, milliseconds!.Value));
         });
 
     private LatestRowTable<TState> Add(string name, string type, Action<ProjectedState<TState>, RowBinaryWriter> write)

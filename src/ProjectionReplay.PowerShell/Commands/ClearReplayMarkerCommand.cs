@@ -13,6 +13,7 @@ namespace ProjectionReplay.PowerShell;
 public sealed class ClearReplayMarkerCommand : PSCmdlet, IDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
+    private readonly ReplayMessages _messages = new();
 
     /// <summary>The projections, by name; wildcards allowed.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -40,7 +41,7 @@ public sealed class ClearReplayMarkerCommand : PSCmdlet, IDisposable
             var patterns = Projection.Select(name => new WildcardPattern(name, WildcardOptions.IgnoreCase)).ToArray();
             foreach (var tenantId in TenantId ?? [null!])
             {
-                var found = Wait(token => cleanup.FindAsync(name => patterns.Any(pattern => pattern.IsMatch(name)), tenantId, token));
+                var found = Wait(token => cleanup.FindAsync(name => patterns.Any(pattern => pattern.IsMatch(name)), tenantId, _messages, token));
                 foreach (var remains in found) Clear(cleanup, remains);
             }
         }
@@ -64,14 +65,14 @@ public sealed class ClearReplayMarkerCommand : PSCmdlet, IDisposable
         var action = Strings.ActionClear.With(remains.Markers, remains.Completed);
         if (!ShouldProcess(target, action)) return;
 
-        var removed = Wait(token => cleanup.RemoveAsync(remains, token));
+        var removed = Wait(token => cleanup.RemoveAsync(remains, _messages, token));
         WriteObject(new ReplayMarkerRemoval(removed.Projection, removed.TenantId, removed.Markers, removed.Completed));
     }
 
     private T Wait<T>(Func<CancellationToken, Task<T>> work)
     {
         Task<T>? task = null;
-        EnginePump.RunSilently(token => task = work(token), _stopping.Token);
+        new EnginePump(this, _messages, progress: null, _stopping.Token).Run(token => task = work(token));
         return task!.Result;
     }
 }

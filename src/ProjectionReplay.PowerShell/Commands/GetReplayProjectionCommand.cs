@@ -45,10 +45,19 @@ public sealed class GetReplayProjectionCommand : PSCmdlet
             var pattern = new WildcardPattern(name, WildcardOptions.IgnoreCase);
             var matches = _lookup!.All.Where(info => pattern.IsMatch(info.Name)).ToArray();
             WriteObject(matches, enumerateCollection: true);
-            if (matches.Length == 0 && !WildcardPattern.ContainsWildcardCharacters(name))
-            {
-                WriteError(ReplayErrors.ToRecord(_lookup.NotFound(name), name));
-            }
+            if (matches.Length == 0 && !WildcardPattern.ContainsWildcardCharacters(name)) ReportMissing(name);
+        }
+    }
+
+    private void ReportMissing(string name)
+    {
+        try
+        {
+            _lookup!.Find(name);
+        }
+        catch (ReplayException exception)
+        {
+            WriteError(ReplayErrors.ToRecord(exception, name));
         }
     }
 }

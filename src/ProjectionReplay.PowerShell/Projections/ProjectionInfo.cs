@@ -35,13 +35,13 @@ public sealed record ProjectionInfo
     /// <summary>The projection's version.</summary>
     public required string Version { get; init; }
 
-    /// <summary>Where it comes from: <c>built in</c>, or the path of an assembly.</summary>
+    /// <summary>Where it comes from: <c>built-in</c>, or the path of an assembly.</summary>
     public required string Source { get; init; }
 
     /// <summary>The name, so that the object stands for it wherever text is wanted.</summary>
     public override string ToString() => Name;
 
-    internal static ProjectionInfo From(ProjectionDefinition definition, string? source) => new()
+    internal static ProjectionInfo From(ProjectionDefinition definition, string source) => new()
     {
         Name = definition.Name,
         Pipeline = definition.Pipeline,
@@ -52,6 +52,6 @@ public sealed record ProjectionInfo
         Table = definition.Table,
         ReplaySafety = definition.ReplaySafety.ToString(),
         Version = definition.Version,
-        Source = source ?? Strings.BuiltIn,
+        Source = source,
     };
 }

@@ -7,7 +7,7 @@ namespace ProjectionReplay.PowerShell;
 
 /// <summary>
 /// The projections that can be replayed: built in, from assemblies that <c>PROJECTION_REPLAY_PATH</c> lists, and from
-/// assemblies given. Names are found whatever their case. Immutable.
+/// assemblies given. Immutable.
 /// </summary>
 internal sealed class ProjectionLookup
 {
@@ -18,9 +18,7 @@ internal sealed class ProjectionLookup
     private ProjectionLookup(ProjectionCatalog catalog)
     {
         _catalog = catalog;
-        All = [.. catalog.Entries
-            .Select(entry => ProjectionInfo.From(entry.Projection.Definition, entry.Source))
-            .OrderBy(info => info.Name, StringComparer.Ordinal)];
+        All = [.. catalog.Entries.Select(entry => ProjectionInfo.From(entry.Definition, entry.Source))];
     }
 
     /// <summary>All of them, by name.</summary>
@@ -39,23 +37,16 @@ internal sealed class ProjectionLookup
     {
         var listed = Environment.GetEnvironmentVariable(PathVariable)?.Split(
             System.IO.Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        return new(ProjectionCatalog.Load([.. (listed ?? []).Concat(files).Distinct(StringComparer.Ordinal)]));
+        return new(ProjectionCatalog.Load((listed ?? []).Concat(files)));
     }
 
-    /// <summary>Finds a projection by its name.</summary>
+    /// <summary>Finds a projection by its name, whatever its case, as is PowerShell's way.</summary>
     /// <exception cref="ReplayException"><see cref="ReplayError.ProjectionNotFound"/>, listing the names there are.</exception>
     public IFoldProjection Find(string name)
     {
-        var known = All.FirstOrDefault(info => info.Name == name)
-            ?? All.FirstOrDefault(info => string.Equals(info.Name, name, StringComparison.OrdinalIgnoreCase))
-            ?? throw NotFound(name);
-        return _catalog.Entries.First(entry => entry.Projection.Definition.Name == known.Name).Projection;
+        var known = _catalog.Entries.FirstOrDefault(entry => string.Equals(entry.Name, name, StringComparison.OrdinalIgnoreCase));
+        return (known ?? _catalog.Get(name)).Projection;
     }
-
-    /// <summary>Says that there is no such projection, and which there are.</summary>
-    public ReplayException NotFound(string name) => new(
-        ReplayError.ProjectionNotFound,
-        Strings.ProjectionNotFound.With(name, string.Join(", ", All.Select(info => info.Name))));
 
     private static Collection<string> Expand(PSCmdlet cmdlet, string path)
     {

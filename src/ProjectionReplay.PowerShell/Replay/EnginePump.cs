@@ -7,7 +7,7 @@ namespace ProjectionReplay.PowerShell;
 /// Runs the engine on the thread pool while the pipeline's own thread, the only one that may, writes what the engine
 /// has to say. However it ends, the engine has ended too.
 /// </summary>
-internal sealed class EnginePump(Cmdlet cmdlet, ReplayMessages messages, ProgressBars progress, CancellationToken stopping)
+internal sealed class EnginePump(Cmdlet cmdlet, ReplayMessages messages, ProgressBars? progress, CancellationToken stopping)
 {
     // Progress is looked at ten times a second; messages wake the pump up as they come.
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(100);
@@ -27,7 +27,7 @@ internal sealed class EnginePump(Cmdlet cmdlet, ReplayMessages messages, Progres
             {
                 WaitFor(task);
                 WriteMessages();
-                progress.Show(messages.Progress);
+                progress?.Show(messages.Progress);
             }
 
             WriteMessages();
@@ -44,12 +44,6 @@ internal sealed class EnginePump(Cmdlet cmdlet, ReplayMessages messages, Progres
 
         Observe(task, stopping);
     }
-
-    /// <summary>Waits for a piece of the engine's work that has nothing to say while it runs.</summary>
-    /// <exception cref="PipelineStoppedException">The pipeline was stopped.</exception>
-    /// <exception cref="ReplayException">The work failed.</exception>
-    public static void RunSilently(Func<CancellationToken, Task> work, CancellationToken stopping) =>
-        Observe(Task.Run(() => work(stopping), CancellationToken.None), stopping);
 
     private static void Observe(Task task, CancellationToken stopping)
     {

@@ -1,0 +1,103 @@
+using System.Runtime.CompilerServices;
+using StackExchange.Redis;
+
+namespace ProjectionReplay.Coordination;
+
+/// <summary>
+/// The markers of one projection in Redis: what makes live handlers defer or skip events of the aggregates being
+/// replayed, and which aggregates an unfinished run has completed. Key names and values are a wire contract.
+/// Every operation may be repeated. Safe for concurrent use.
+/// </summary>
+internal sealed class ReplayMarkers(RedisServer redis, string projection)
+{
+    public const string CutoffPrefix = "projection-replay:cutoff:";
+    public const string CompletedPrefix = "projection-replay:completed:";
+    public const string Pending = "pending";
+
+    /// <summary>Fields in one command: large enough that round trips do not count, small enough not to hold up others.</summary>
+    private const int ChunkSize = 1_000;
+
+    /// <summary>The last net under markers that nobody came back for.</summary>
+    private static readonly TimeSpan MarkerLifetime = TimeSpan.FromDays(7);
+
+    private static readonly RedisValue PendingValue = Pending;
+
+    private readonly RedisKey _cutoffKey = CutoffPrefix + projection;
+    private readonly RedisKey _completedKey = CompletedPrefix + projection;
+
+    private IDatabase Database => redis.Database;
+
+    /// <summary>Marks aggregates as pending: from here on live handlers defer their events.</summary>
+    public Task MarkPendingAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken) =>
+        SetAsync([.. keys.Select(key => new HashEntry(key, PendingValue))], cancellationToken);
+
+    /// <summary>Replaces pending by the cutoff: live handlers skip events up to it and go on deferring later ones.</summary>
+    public Task SetCutoffsAsync(IEnumerable<(string Key, string EventId)> cutoffs, CancellationToken cancellationToken) =>
+        SetAsync([.. cutoffs.Select(cutoff => new HashEntry(cutoff.Key, cutoff.EventId))], cancellationToken);
+
+    /// <summary>
+    /// Unmarks aggregates and records them as completed, in one transaction: a crash leaves both or neither.
+    /// </summary>
+    public Task CompleteAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken) =>
+        ForEachChunkAsync(keys, chunk =>
+        {
+            var values = Array.ConvertAll(chunk, key => (RedisValue)key);
+            var transaction = Database.CreateTransaction();
+            var removed = transaction.HashDeleteAsync(_cutoffKey, values);
+            var added = transaction.SetAddAsync(_completedKey, values);
+            return AllAsync(transaction.ExecuteAsync(), removed, added);
+        }, cancellationToken);
+
+    /// <summary>Unmarks aggregates without recording them: live handlers take them back.</summary>
+    public Task RemoveAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken) =>
+        ForEachChunkAsync(
+            keys, chunk => Database.HashDeleteAsync(_cutoffKey, Array.ConvertAll(chunk, key => (RedisValue)key)), cancellationToken);
+
+    /// <summary>Forgets that aggregates were completed.</summary>
+    public Task ForgetCompletedAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken) =>
+        ForEachChunkAsync(
+            keys, chunk => Database.SetRemoveAsync(_completedKey, Array.ConvertAll(chunk, key => (RedisValue)key)), cancellationToken);
+
+    /// <summary>The key strings of marked aggregates.</summary>
+    public async IAsyncEnumerable<string> MarkedAsync(AggregateFilter filter, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var entries = Database.HashScanAsync(_cutoffKey, pageSize: ChunkSize).WithCancellation(cancellationToken);
+        await foreach (var entry in entries.ConfigureAwait(false))
+        {
+            var key = entry.Name.ToString();
+            if (filter.Matches(key)) yield return key;
+        }
+    }
+
+    /// <summary>The key strings of completed aggregates. May name one more than once, as Redis scans do.</summary>
+    public async IAsyncEnumerable<string> CompletedAsync(AggregateFilter filter, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var members = Database.SetScanAsync(_completedKey, pageSize: ChunkSize).WithCancellation(cancellationToken);
+        await foreach (var member in members.ConfigureAwait(false))
+        {
+            var key = member.ToString();
+            if (filter.Matches(key)) yield return key;
+        }
+    }
+
+    private Task SetAsync(HashEntry[] entries, CancellationToken cancellationToken) =>
+        ForEachChunkAsync(entries, chunk =>
+        {
+            var batch = Database.CreateBatch();
+            var set = batch.HashSetAsync(_cutoffKey, chunk);
+            var expire = batch.KeyExpireAsync(_cutoffKey, MarkerLifetime);
+            batch.Execute();
+            return AllAsync(set, expire);
+        }, cancellationToken);
+
+    /// <summary>Sends the chunks one behind the other without waiting in between: one round trip for all.</summary>
+    private static Task ForEachChunkAsync<T>(IReadOnlyList<T> items, Func<T[], Task> send, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return items.Count == 0
+            ? Task.CompletedTask
+            : AllAsync([.. items.Chunk(ChunkSize).Select(send)]).WaitAsync(cancellationToken);
+    }
+
+    private static Task AllAsync(params Task[] tasks) => Task.WhenAll(tasks);
+}

@@ -1,0 +1,184 @@
+using System.Text;
+using ProjectionReplay.ClickHouse;
+
+namespace ProjectionReplay.Events;
+
+/// <summary>
+/// The <c>event_log</c> table. Every query starts at the tenant and reads in the table's own key order, so that no
+/// query sorts. Safe for concurrent use.
+/// </summary>
+internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
+{
+    public const string TableName = "event_log";
+
+    // Bytes that are no UTF-8 must not turn into another aggregate's name.
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    private static readonly string[] Columns =
+    [
+        "TenantId", "AggregateType", "AggregateId", "EventId", "EventType", "EventVersion", "EventTimestamp",
+        "EventOccurredAt", "EventPayload", "ProcessingTraceparent",
+    ];
+
+    /// <summary>Checks that the table is there.</summary>
+    public Task CheckAsync(CancellationToken cancellationToken) =>
+        database.RequireColumnsAsync(TableName, Columns, cancellationToken);
+
+    /// <summary>The aggregates with an event at or after a moment, in key order.</summary>
+    public async Task<List<AggregateKey>> DiscoverAsync(
+        EventSelection selection, DateTimeOffset since, CancellationToken cancellationToken)
+    {
+        var sql = $$"""
+            SELECT AggregateType, AggregateId
+            FROM event_log
+            WHERE {{Selected(selection)}}
+              AND EventTimestamp >= {since:UInt64}
+            GROUP BY AggregateType, AggregateId
+            ORDER BY AggregateType, AggregateId
+            SETTINGS optimize_aggregation_in_order = 1
+            """;
+
+        var aggregates = new List<AggregateKey>();
+        var (aggregateType, aggregateTypeUtf8) = ("", Array.Empty<byte>());
+        var reader = await database.QueryAsync(sql, [.. Bind(selection), Since(since)], null, cancellationToken).ConfigureAwait(false);
+        await using (reader.ConfigureAwait(false))
+        {
+            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false)) ReadAll(reader);
+        }
+
+        return aggregates;
+
+        void ReadAll(RowBinaryReader rows)
+        {
+            while (true)
+            {
+                var cursor = new RowBinaryCursor(rows.Buffered);
+                if (!cursor.TryReadString(out var type) || !cursor.TryReadString(out var id)) return;
+
+                // A type comes many times in a row: one string serves them all.
+                if (!type.SequenceEqual(aggregateTypeUtf8)) (aggregateType, aggregateTypeUtf8) = (StrictUtf8.GetString(type), type.ToArray());
+                aggregates.Add(new AggregateKey(selection.TenantId, aggregateType, StrictUtf8.GetString(id)));
+                rows.Advance(cursor.Position);
+            }
+        }
+    }
+
+    /// <summary>All events of the aggregates that <see cref="DiscoverAsync"/> finds, from their first one on.</summary>
+    public async Task<long> CountAsync(EventSelection selection, DateTimeOffset since, CancellationToken cancellationToken)
+    {
+        var sql = $$"""
+            SELECT count()
+            FROM event_log
+            WHERE {{Selected(selection)}}
+              AND (AggregateType, AggregateId) IN
+              (
+                  SELECT AggregateType, AggregateId
+                  FROM event_log
+                  WHERE {{Selected(selection)}}
+                    AND EventTimestamp >= {since:UInt64}
+              )
+            """;
+
+        var reader = await database.QueryAsync(sql, [.. Bind(selection), Since(since)], null, cancellationToken).ConfigureAwait(false);
+        await using (reader.ConfigureAwait(false))
+        {
+            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false))
+            {
+                if (new RowBinaryCursor(reader.Buffered).TryReadUInt64(out var count)) return (long)count;
+            }
+        }
+
+        throw new EndOfStreamException("ClickHouse sent no count.");
+    }
+
+    /// <summary>The last event id and the number of rows of each aggregate of a range, in key order.</summary>
+    public async Task<List<AggregateTail>> ReadTailsAsync(
+        EventSelection selection, AggregateRange range, CancellationToken cancellationToken)
+    {
+        const string Sql = $"""
+            SELECT AggregateId, max(EventId), count()
+            FROM event_log
+            WHERE {InRange}
+            GROUP BY AggregateId
+            ORDER BY AggregateId
+            SETTINGS optimize_aggregation_in_order = 1
+            """;
+
+        var tails = new List<AggregateTail>();
+        var reader = await database.QueryAsync(Sql, [.. Bind(selection, range)], null, cancellationToken).ConfigureAwait(false);
+        await using (reader.ConfigureAwait(false))
+        {
+            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false)) ReadAll(reader);
+        }
+
+        return tails;
+
+        void ReadAll(RowBinaryReader rows)
+        {
+            while (true)
+            {
+                var cursor = new RowBinaryCursor(rows.Buffered);
+                if (!cursor.TryReadString(out var id) || !cursor.TryReadString(out var last) || !cursor.TryReadUInt64(out var count)) return;
+                tails.Add(new AggregateTail(StrictUtf8.GetString(id), StrictUtf8.GetString(last), (long)count));
+                rows.Advance(cursor.Position);
+            }
+        }
+    }
+
+    /// <summary>Starts reading the events of a range, in key order.</summary>
+    /// <param name="selection">Whose events, and which types.</param>
+    /// <param name="range">The aggregates. Others that stand between them come too.</param>
+    /// <param name="columns">The columns to read beside those that are always read.</param>
+    /// <param name="pageSize">Rows that ClickHouse sends at a time.</param>
+    /// <param name="cancellationToken">Abandons the query.</param>
+    public async Task<EventReader> ReadAsync(
+        EventSelection selection, AggregateRange range, EventColumns columns, int pageSize, CancellationToken cancellationToken)
+    {
+        var optional = string.Concat(
+            columns.HasFlag(EventColumns.OccurredAt) ? ", EventOccurredAt" : "",
+            columns.HasFlag(EventColumns.Version) ? ", EventVersion" : "",
+            columns.HasFlag(EventColumns.Payload) ? ", EventPayload" : "",
+            columns.HasFlag(EventColumns.Traceparent) ? ", ProcessingTraceparent" : "");
+        var sql = $"""
+            SELECT AggregateId, EventId, EventType, EventTimestamp{optional}
+            FROM event_log
+            WHERE {InRange}
+            ORDER BY AggregateId, EventTimestamp, EventId
+            SETTINGS optimize_read_in_order = 1
+            """;
+
+        var rows = await database.QueryAsync(sql, [.. Bind(selection, range)], pageSize, cancellationToken).ConfigureAwait(false);
+        return new EventReader(rows, columns);
+    }
+
+    private const string InRange = """
+        TenantId = {tenantId:String}
+          AND AggregateType = {aggregateType:String}
+          AND AggregateId >= {firstId:String}
+          AND AggregateId <= {lastId:String}
+          AND EventType IN {eventTypes:Array(String)}
+        """;
+
+    private static string Selected(EventSelection selection) => selection.AggregateTypes.Count == 0
+        ? "TenantId = {tenantId:String} AND EventType IN {eventTypes:Array(String)}"
+        : "TenantId = {tenantId:String} AND AggregateType IN {aggregateTypes:Array(String)} AND EventType IN {eventTypes:Array(String)}";
+
+    private static IEnumerable<ClickHouseParameter> Bind(EventSelection selection)
+    {
+        yield return new("tenantId", "String", selection.TenantId);
+        yield return new("eventTypes", "Array(String)", selection.EventTypes.ToArray());
+        if (selection.AggregateTypes.Count > 0) yield return new("aggregateTypes", "Array(String)", selection.AggregateTypes.ToArray());
+    }
+
+    private static IEnumerable<ClickHouseParameter> Bind(EventSelection selection, AggregateRange range) =>
+    [
+        new("tenantId", "String", selection.TenantId),
+        new("aggregateType", "String", range.AggregateType),
+        new("firstId", "String", range.FirstId),
+        new("lastId", "String", range.LastId),
+        new("eventTypes", "Array(String)", selection.EventTypes.ToArray()),
+    ];
+
+    private static ClickHouseParameter Since(DateTimeOffset since) =>
+        new("since", "UInt64", (ulong)Math.Max(0, since.ToUnixTimeMilliseconds()));
+}

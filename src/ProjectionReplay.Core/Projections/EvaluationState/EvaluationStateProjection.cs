@@ -1,0 +1,92 @@
+using ProjectionReplay.Events;
+using ProjectionReplay.Stores;
+
+namespace ProjectionReplay.Projections.EvaluationState;
+
+/// <summary>Folds the life of an evaluation: scheduled, started, completed, in whatever order these arrive.</summary>
+internal sealed class EvaluationStateProjection : FoldProjection<Evaluation>
+{
+    private const string Scheduled = "lw.evaluation.scheduled";
+    private const string Started = "lw.evaluation.started";
+    private const string Completed = "lw.evaluation.completed";
+
+    private static readonly PayloadFields Fields = new();
+    private static readonly PayloadField EvaluationId = Fields.Add("evaluationId");
+    private static readonly PayloadField EvaluatorId = Fields.Add("evaluatorId");
+    private static readonly PayloadField EvaluatorType = Fields.Add("evaluatorType");
+    private static readonly PayloadField EvaluatorName = Fields.Add("evaluatorName");
+    private static readonly PayloadField TraceId = Fields.Add("traceId");
+    private static readonly PayloadField IsGuardrail = Fields.Add("isGuardrail");
+    private static readonly PayloadField Status = Fields.Add("status");
+    private static readonly PayloadField Score = Fields.Add("score");
+    private static readonly PayloadField Passed = Fields.Add("passed");
+    private static readonly PayloadField Label = Fields.Add("label");
+    private static readonly PayloadField Details = Fields.Add("details");
+    private static readonly PayloadField Error = Fields.Add("error");
+
+    public override ProjectionDefinition Definition { get; } = new()
+    {
+        Name = "evaluationState",
+        Pipeline = "evaluation_processing",
+        AggregateTypes = ["evaluation"],
+        EventTypes = [Scheduled, Started, Completed],
+        Version = EvaluationStateTable.Version,
+        Store = ProjectionStoreKind.ClickHouse,
+        Table = EvaluationStateTable.Rows.Name,
+        ReplaySafety = ReplaySafety.LatestRow,
+    };
+
+    public override Evaluation CreateState(in ReplayEvent first) => new();
+
+    public override Evaluation Apply(Evaluation state, in ReplayEvent replayEvent)
+    {
+        var payload = Fields.Read(replayEvent);
+        switch (replayEvent.EventType)
+        {
+            case Scheduled: ApplyScheduled(state, payload, replayEvent.OccurredAt); break;
+            case Started: ApplyStarted(state, payload, replayEvent.OccurredAt); break;
+            case Completed: ApplyCompleted(state, payload, replayEvent.OccurredAt); break;
+        }
+
+        return state;
+    }
+
+    public override IProjectionStore<Evaluation> CreateStore(StoreConnections connections) =>
+        new ClickHouseLatestRowStore<Evaluation>(connections.ClickHouse, EvaluationStateTable.Rows);
+
+    private static void ApplyScheduled(Evaluation state, in PayloadValues payload, long occurredAt)
+    {
+        state.EvaluationId = payload.RequiredText(EvaluationId);
+        state.EvaluatorId = payload.RequiredText(EvaluatorId);
+        state.EvaluatorType = payload.RequiredText(EvaluatorType);
+        state.EvaluatorName = payload.Text(EvaluatorName);
+        state.TraceId = payload.Text(TraceId);
+        state.IsGuardrail = payload.Flag(IsGuardrail) ?? false;
+        state.Status = "scheduled";
+        state.ScheduledAt = occurredAt;
+    }
+
+    private static void ApplyStarted(Evaluation state, in PayloadValues payload, long occurredAt)
+    {
+        state.EvaluationId = payload.RequiredTextUnlessKnown(EvaluationId, state.EvaluationId);
+        state.EvaluatorId = payload.RequiredTextUnlessKnown(EvaluatorId, state.EvaluatorId);
+        state.EvaluatorType = payload.RequiredTextUnlessKnown(EvaluatorType, state.EvaluatorType);
+        state.EvaluatorName = payload.TextUnlessKnown(EvaluatorName, state.EvaluatorName);
+        state.TraceId = payload.TextUnlessKnown(TraceId, state.TraceId);
+        state.IsGuardrail = payload.Flag(IsGuardrail) ?? state.IsGuardrail;
+        state.Status = "in_progress";
+        state.StartedAt = occurredAt;
+    }
+
+    private static void ApplyCompleted(Evaluation state, in PayloadValues payload, long occurredAt)
+    {
+        state.EvaluationId = payload.RequiredTextUnlessKnown(EvaluationId, state.EvaluationId);
+        state.Status = payload.RequiredText(Status);
+        state.Score = payload.Number(Score);
+        state.Passed = payload.Flag(Passed);
+        state.Label = payload.Text(Label);
+        state.Details = payload.Text(Details);
+        state.Error = payload.Text(Error);
+        state.CompletedAt = occurredAt;
+    }
+}

@@ -1,0 +1,39 @@
+using ProjectionReplay.Stores;
+
+namespace ProjectionReplay.Projections.EvaluationState;
+
+/// <summary>How an evaluation's state becomes a row. <c>CreatedAt</c> and <c>UpdatedAt</c> are the server's to fill.</summary>
+internal static class EvaluationStateTable
+{
+    /// <summary>The projection's version, which each row carries.</summary>
+    public const string Version = "2025-01-14";
+
+    public static readonly LatestRowTable<Evaluation> Rows = new LatestRowTable<Evaluation>("evaluation_states")
+        .String("Id", row => RowId(row))
+        .String("TenantId", row => row.Aggregate.TenantId)
+        .String("EvaluationId", row => row.State.EvaluationId)
+        .String("Version", _ => Version)
+        .String("EvaluatorId", row => row.State.EvaluatorId)
+        .String("EvaluatorType", row => row.State.EvaluatorType)
+        .NullableString("EvaluatorName", row => row.State.EvaluatorName)
+        .NullableString("TraceId", row => row.State.TraceId)
+        .Flag("IsGuardrail", row => row.State.IsGuardrail)
+        .String("Status", row => row.State.Status)
+        .NullableFloat64("Score", row => row.State.Score)
+        .NullableFlag("Passed", row => row.State.Passed)
+        .NullableString("Label", row => row.State.Label)
+        .NullableString("Details", row => row.State.Details)
+        .NullableString("Error", row => row.State.Error)
+        .NullableDateTime64("ScheduledAt", row => row.State.ScheduledAt)
+        .NullableDateTime64("StartedAt", row => row.State.StartedAt)
+        .NullableDateTime64("CompletedAt", row => row.State.CompletedAt)
+        .String("LastProcessedEventId", row => RowId(row));
+
+    private static string RowId(in ProjectedState<Evaluation> row)
+    {
+        var identity = $"{row.Aggregate.TenantId}:{row.State.EvaluationId}";
+        return row.State.ScheduledAt is { } scheduledAt
+            ? Ksuid.Create("evalstate", scheduledAt, identity)
+            : "evaluation_state:" + identity;
+    }
+}

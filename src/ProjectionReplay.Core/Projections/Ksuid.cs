@@ -1,0 +1,92 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace ProjectionReplay.Projections;
+
+/// <summary>
+/// Row ids that sort by time and are the same whenever the row is written: a KSUID whose random part is a hash of what
+/// the row stands for. A contract with every row already stored.
+/// </summary>
+internal static class Ksuid
+{
+    private const string Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+    private const int PayloadLength = 21;
+    private const int EncodedLength = 29;
+    private const byte HashInstance = 0x52;
+    private const int HashLength = 8;
+
+    /// <summary>Five digits at a time: the largest power of 62 that a 32-bit limb can be divided by.</summary>
+    private const int DigitsPerDivision = 5;
+    private const uint Divisor = 62 * 62 * 62 * 62 * 62;
+
+    /// <summary>Makes the id.</summary>
+    /// <param name="resource">What kind of row it is, for example <c>evalstate</c>.</param>
+    /// <param name="milliseconds">The time of the row, ms since 1970 UTC; the id holds whole seconds.</param>
+    /// <param name="identity">What the row stands for, unique among its kind.</param>
+    /// <returns>The resource, an underscore, and 29 characters.</returns>
+    public static string Create(string resource, long milliseconds, string identity)
+    {
+        Span<byte> payload = stackalloc byte[PayloadLength];
+        var seconds = Math.DivRem(milliseconds, 1000, out var rest) - (rest < 0 ? 1 : 0);
+        BinaryPrimitives.WriteInt64BigEndian(payload, seconds);
+
+        // The first ids were made with this slip, and all others have to match them.
+        payload[2] = payload[6];
+        payload[3] = payload[7];
+
+        payload[8] = HashInstance;
+        Hash(identity, payload.Slice(9, HashLength));
+        payload[17..].Clear();
+
+        Span<char> encoded = stackalloc char[EncodedLength];
+        Encode(payload, encoded);
+        return string.Concat(resource, "_", encoded);
+    }
+
+    private static void Hash(string identity, Span<byte> destination)
+    {
+        const int MaxStackLength = 512;
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        var maxLength = Encoding.UTF8.GetMaxByteCount(identity.Length);
+        var text = maxLength <= MaxStackLength ? stackalloc byte[MaxStackLength] : new byte[maxLength];
+        SHA256.HashData(text[..Encoding.UTF8.GetBytes(identity, text)], hash);
+        hash[..HashLength].CopyTo(destination);
+    }
+
+    /// <summary>Writes a big-endian number in base 62, padded with zeros on the left.</summary>
+    private static void Encode(ReadOnlySpan<byte> number, Span<char> destination)
+    {
+        Span<uint> limbs = stackalloc uint[(PayloadLength + sizeof(uint) - 1) / sizeof(uint)];
+        limbs.Clear();
+        for (var i = 0; i < number.Length; i++)
+        {
+            var fromEnd = number.Length - 1 - i;
+            limbs[^(1 + (fromEnd / sizeof(uint)))] |= (uint)number[i] << (8 * (fromEnd % sizeof(uint)));
+        }
+
+        for (var end = destination.Length; end > 0; end -= DigitsPerDivision)
+        {
+            var remainder = Divide(limbs);
+            for (var digit = end - 1; digit >= Math.Max(end - DigitsPerDivision, 0); digit--)
+            {
+                (remainder, var value) = Math.DivRem(remainder, 62);
+                destination[digit] = Alphabet[(int)value];
+            }
+        }
+    }
+
+    private static uint Divide(Span<uint> limbs)
+    {
+        var remainder = 0UL;
+        foreach (ref var limb in limbs)
+        {
+            var dividend = (remainder << 32) | limb;
+            (var quotient, remainder) = Math.DivRem(dividend, Divisor);
+            limb = (uint)quotient;
+        }
+
+        return (uint)remainder;
+    }
+}

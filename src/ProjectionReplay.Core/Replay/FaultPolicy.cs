@@ -1,0 +1,145 @@
+using System.Globalization;
+using System.Net;
+using ClickHouse.Driver;
+using Npgsql;
+using Polly;
+using Polly.Retry;
+using StackExchange.Redis;
+
+namespace ProjectionReplay.Replay;
+
+/// <summary>The servers that a replay works with.</summary>
+internal enum Server
+{
+    ClickHouse,
+    Redis,
+    Postgres,
+}
+
+/// <summary>
+/// Calls servers: retries what may pass by itself, with backoff, and says so; turns what does not into a
+/// <see cref="ReplayException"/> that names the server. Safe for concurrent use.
+/// </summary>
+internal sealed class FaultPolicy
+{
+    // Server error codes that tell of load, of a lost peer or of a node about to come back: see ErrorCodes.cpp of ClickHouse.
+    private static readonly HashSet<int> PassingClickHouseErrors = [159, 202, 203, 209, 210, 242, 252, 285, 319, 425, 999];
+
+    private static readonly HashSet<string> PassingRedisErrors =
+        new(["LOADING", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "BUSY"], StringComparer.Ordinal);
+
+    private readonly ResiliencePipeline _pipeline;
+
+    /// <param name="messages">Where retries are told.</param>
+    /// <param name="timeProvider">The clock that backoff goes by.</param>
+    /// <param name="maxRetries">Retries before giving up.</param>
+    public FaultPolicy(ReplayMessages messages, TimeProvider timeProvider, int maxRetries)
+    {
+        _pipeline = new ResiliencePipelineBuilder { TimeProvider = timeProvider }
+            .AddRetry(new RetryStrategyOptions
+            {
+                MaxRetryAttempts = maxRetries,
+                BackoffType = DelayBackoffType.Exponential,
+                UseJitter = true,
+                Delay = TimeSpan.FromMilliseconds(250),
+                MaxDelay = TimeSpan.FromSeconds(10),
+                ShouldHandle = static arguments => ValueTask.FromResult(
+                    arguments.Outcome.Exception is { } exception
+                    && !arguments.Context.CancellationToken.IsCancellationRequested
+                    && IsTransient(exception, arguments.Context.Properties.GetValue(RetrySafe, false))),
+                OnRetry = arguments => messages.SendAsync(
+                    new ReplayVerboseMessage(string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{arguments.Context.OperationKey}: {Describe(arguments.Outcome.Exception!)} Trying again in {arguments.RetryDelay.TotalSeconds:0.0} s ({arguments.AttemptNumber + 1} of {maxRetries}).")),
+                    arguments.Context.CancellationToken),
+            })
+            .Build();
+    }
+
+    private static ResiliencePropertyKey<bool> RetrySafe { get; } = new("retry-safe");
+
+    /// <summary>Calls a server.</summary>
+    /// <param name="server">The server, for messages.</param>
+    /// <param name="operation">What is being done, for messages: "Reading events".</param>
+    /// <param name="action">The call, which may be made several times.</param>
+    /// <param name="cancellationToken">Abandons call and retries.</param>
+    /// <param name="isRetrySafe">
+    /// Whether the call may be repeated even when nobody knows whether it took effect. When not, only failures that the
+    /// server itself answered with, having changed nothing, are retried.
+    /// </param>
+    /// <exception cref="ReplayException">The call failed for good.</exception>
+    public async Task<T> CallAsync<T>(
+        Server server, string operation, Func<CancellationToken, Task<T>> action, CancellationToken cancellationToken, bool isRetrySafe = true)
+    {
+        var context = ResilienceContextPool.Shared.Get(operation, cancellationToken);
+        context.Properties.Set(RetrySafe, isRetrySafe);
+        try
+        {
+            return await _pipeline.ExecuteAsync(
+                static async (context, action) => await action(context.CancellationToken).ConfigureAwait(false), context, action).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested && IsServerFault(exception))
+        {
+            throw Explain(server, operation, exception);
+        }
+        finally
+        {
+            ResilienceContextPool.Shared.Return(context);
+        }
+    }
+
+    /// <inheritdoc cref="CallAsync{T}"/>
+    public Task CallAsync(Server server, string operation, Func<CancellationToken, Task> action, CancellationToken cancellationToken) =>
+        CallAsync(
+            server,
+            operation,
+            async token =>
+            {
+                await action(token).ConfigureAwait(false);
+                return true;
+            },
+            cancellationToken);
+
+    private static bool IsTransient(Exception exception, bool isRetrySafe) => exception switch
+    {
+        PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected } => true,
+        _ when !isRetrySafe => false,
+        NpgsqlException npgsql => npgsql.IsTransient,
+        ClickHouseServerException clickHouse => PassingClickHouseErrors.Contains(clickHouse.ErrorCode),
+        HttpRequestException http => http.StatusCode is null or HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests
+            || (int)http.StatusCode >= 500,
+        RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => false,
+        RedisConnectionException or RedisTimeoutException => true,
+        RedisServerException redis => PassingRedisErrors.Contains(redis.Message.Split(' ')[0]),
+        // Cancellation was ruled out: this one is a time-out.
+        IOException or TimeoutException or OperationCanceledException => true,
+        _ => false,
+    };
+
+    private static bool IsServerFault(Exception exception) => exception
+        is NpgsqlException or ClickHouseServerException or HttpRequestException or RedisException
+        or RedisTimeoutException or IOException or TimeoutException or OperationCanceledException;
+
+    private static ReplayException Explain(Server server, string operation, Exception exception)
+    {
+        var (error, variable) = server switch
+        {
+            Server.ClickHouse => (ReplayError.ClickHouseUnavailable, "CLICKHOUSE_URL"),
+            Server.Redis => (ReplayError.RedisUnavailable, "REDIS_URL"),
+            _ => (ReplayError.PostgresUnavailable, "DATABASE_URL"),
+        };
+        return new ReplayException(
+            error,
+            $"{operation} failed: {Describe(exception)} Check that {server} is up and that {variable} (or its parameter) points to it with valid credentials, then run the command again.",
+            exception);
+    }
+
+    /// <summary>The innermost reason as one sentence; wrappers only say that something failed.</summary>
+    private static string Describe(Exception exception)
+    {
+        var reason = exception is HttpRequestException or NpgsqlException and not PostgresException && exception.InnerException is { } inner ? inner : exception;
+        var text = reason.Message.ReplaceLineEndings(" ").Trim();
+        if (text.Length > 500) text = string.Concat(text.AsSpan(0, 500), "...");
+        return text.EndsWith('.') ? text : text + ".";
+    }
+}

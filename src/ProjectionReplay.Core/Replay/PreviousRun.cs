@@ -1,0 +1,52 @@
+using ProjectionReplay.Coordination;
+
+namespace ProjectionReplay.Replay;
+
+/// <summary>What an interrupted run of the same projection and tenant left behind in Redis.</summary>
+internal sealed class PreviousRun(ReplayMarkers markers, AggregateFilter filter)
+{
+    /// <summary>Removed together: bounds what is held in memory of a set of any size.</summary>
+    private const int ChunkSize = 10_000;
+
+    public ReplayMarkers Markers => markers;
+
+    /// <summary>Counts completed aggregates and left-over markers. Only reads.</summary>
+    public async Task<(long Completed, long Stale)> CountAsync(CancellationToken cancellationToken)
+    {
+        long completed = 0, stale = 0;
+        await foreach (var _ in markers.CompletedAsync(filter, cancellationToken).ConfigureAwait(false)) completed++;
+        await foreach (var _ in markers.MarkedAsync(filter, cancellationToken).ConfigureAwait(false)) stale++;
+        return (completed, stale);
+    }
+
+    /// <summary>The aggregates it completed.</summary>
+    public async Task<HashSet<string>> ReadCompletedAsync(CancellationToken cancellationToken)
+    {
+        var completed = new HashSet<string>(StringComparer.Ordinal);
+        await foreach (var key in markers.CompletedAsync(filter, cancellationToken).ConfigureAwait(false)) completed.Add(key);
+        return completed;
+    }
+
+    /// <summary>Removes its markers. Returns how many there were.</summary>
+    public Task<long> RemoveMarkersAsync(CancellationToken cancellationToken) =>
+        RemoveAsync(markers.MarkedAsync(filter, cancellationToken), markers.RemoveAsync, cancellationToken);
+
+    /// <summary>Forgets what it completed. Returns how many there were.</summary>
+    public Task<long> ForgetCompletedAsync(CancellationToken cancellationToken) =>
+        RemoveAsync(markers.CompletedAsync(filter, cancellationToken), markers.ForgetCompletedAsync, cancellationToken);
+
+    private static async Task<long> RemoveAsync(
+        IAsyncEnumerable<string> keys, Func<IReadOnlyList<string>, CancellationToken, Task> remove, CancellationToken cancellationToken)
+    {
+        // A scan may name a key twice, and removing while scanning is allowed: what is gone is not named again.
+        long removed = 0;
+        await foreach (var chunk in keys.Chunk(ChunkSize).WithCancellation(cancellationToken).ConfigureAwait(false))
+        {
+            var distinct = chunk.ToHashSet(StringComparer.Ordinal).ToList();
+            await remove(distinct, cancellationToken).ConfigureAwait(false);
+            removed += distinct.Count;
+        }
+
+        return removed;
+    }
+}

@@ -1,0 +1,217 @@
+using System.Globalization;
+using ProjectionReplay.Coordination;
+using ProjectionReplay.Events;
+using ProjectionReplay.Logging;
+
+namespace ProjectionReplay.Replay;
+
+/// <summary>A replay that is ready to start. Started once at most; not thread-safe.</summary>
+public sealed class ReplayRun : IAsyncDisposable
+{
+    private const int RetriesToRun = 6;
+
+    /// <summary>Ctrl+C is to return within two seconds.</summary>
+    private static readonly TimeSpan PatienceWhenCancelled = TimeSpan.FromSeconds(1.5);
+
+    private static readonly TimeSpan PatienceWhenFailed = TimeSpan.FromSeconds(30);
+
+    private readonly ReplayRequest _request;
+    private readonly EventSelection _selection;
+    private readonly List<AggregateKey> _aggregates;
+    private readonly ReplayServers _servers;
+    private readonly IProjectionRun? _projection;
+    private readonly PreviousRun _previous;
+    private readonly ReplayMessages _messages;
+    private readonly TimeProvider _timeProvider;
+    private readonly FaultPolicy _faults;
+
+    internal ReplayRun(
+        ReplayPlan plan,
+        ReplayRequest request,
+        EventSelection selection,
+        List<AggregateKey> aggregates,
+        ReplayServers servers,
+        IProjectionRun? projection,
+        PreviousRun previous,
+        ReplayMessages messages,
+        TimeProvider timeProvider)
+    {
+        Plan = plan;
+        _request = request;
+        _selection = selection;
+        _aggregates = aggregates;
+        _servers = servers;
+        _projection = projection;
+        _previous = previous;
+        _messages = messages;
+        _timeProvider = timeProvider;
+        _faults = new FaultPolicy(messages, timeProvider, RetriesToRun);
+    }
+
+    /// <summary>What the run is going to do.</summary>
+    public ReplayPlan Plan { get; }
+
+    /// <summary>Replays, batch by batch.</summary>
+    /// <param name="previousRun">What to do about an interrupted run.</param>
+    /// <param name="cancellationToken">
+    /// Abandons the batch in hand: its markers are removed, what was completed stays completed.
+    /// </param>
+    /// <exception cref="ReplayException">
+    /// The run stopped at a batch. Its markers are removed; the batches before stay completed for a resume.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
+    /// <exception cref="InvalidOperationException">The run was prepared as a dry run.</exception>
+    public async Task ExecuteAsync(PreviousRunAction previousRun, CancellationToken cancellationToken)
+    {
+        if (_projection is null) throw new InvalidOperationException("A dry run cannot be executed.");
+        if (previousRun == PreviousRunAction.Refuse && Plan.HasPreviousRun) throw PreviousRunFound();
+
+        var reporter = new RunReporter(_request, _messages, OpenLog(), _timeProvider);
+        await using (reporter.ConfigureAwait(false))
+        {
+            var started = _timeProvider.GetTimestamp();
+            await ReportStartAsync(reporter, cancellationToken).ConfigureAwait(false);
+            var aggregates = await SettlePreviousRunAsync(previousRun, reporter, cancellationToken).ConfigureAwait(false);
+            var replayed = await ReplayBatchesAsync(aggregates, reporter, cancellationToken).ConfigureAwait(false);
+            await _faults.CallAsync(
+                Server.Redis, "Clearing the completed set", token => _previous.ForgetCompletedAsync(token), cancellationToken).ConfigureAwait(false);
+            await reporter.StepAsync(
+                "complete",
+                entry => entry with
+                {
+                    AggregatesReplayed = replayed,
+                    TotalEvents = reporter.EventsProcessed,
+                    DurationSec = Math.Round(_timeProvider.GetElapsedTime(started).TotalSeconds, 3),
+                    Message = string.Create(CultureInfo.InvariantCulture, $"Replayed {replayed:N0} aggregates, {reporter.EventsProcessed:N0} events."),
+                },
+                cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Removes what an interrupted run of the same projection and tenant left behind, and replays nothing.
+    /// </summary>
+    /// <exception cref="ReplayException">Redis is out of reach.</exception>
+    public async Task CleanUpAsync(CancellationToken cancellationToken)
+    {
+        await _faults.CallAsync(
+            Server.Redis, "Removing stale markers", token => _previous.RemoveMarkersAsync(token), cancellationToken).ConfigureAwait(false);
+        await _faults.CallAsync(
+            Server.Redis, "Clearing the completed set", token => _previous.ForgetCompletedAsync(token), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _servers.DisposeAsync();
+
+    private async Task ReportStartAsync(RunReporter reporter, CancellationToken cancellationToken)
+    {
+        var options = _request.Options;
+        await reporter.StepAsync(
+            "start",
+            entry => entry with
+            {
+                Message = string.Create(CultureInfo.InvariantCulture, $"Replaying events of aggregates active since {Plan.Since:yyyy-MM-dd HH:mm:ss} UTC."),
+                Arguments = new ReplayLogArguments(Plan.Since, options.BatchSize, options.AggregateBatchSize, options.Concurrency, DryRun: false),
+            },
+            cancellationToken).ConfigureAwait(false);
+        await reporter.StepAsync("discover", entry => entry with { Count = Plan.AggregateCount }, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Clears what an interrupted run left behind, and says which aggregates are still to be replayed.</summary>
+    private async Task<List<AggregateKey>> SettlePreviousRunAsync(
+        PreviousRunAction previousRun, RunReporter reporter, CancellationToken cancellationToken)
+    {
+        if (!Plan.HasPreviousRun) return _aggregates;
+        var removed = await _faults.CallAsync(Server.Redis, "Removing stale markers", _previous.RemoveMarkersAsync, cancellationToken).ConfigureAwait(false);
+        if (removed > 0) reporter.Verbose(string.Create(CultureInfo.InvariantCulture, $"Removed {removed:N0} markers of an interrupted run."));
+        if (previousRun == PreviousRunAction.Restart)
+        {
+            await _faults.CallAsync(Server.Redis, "Clearing the completed set", _previous.ForgetCompletedAsync, cancellationToken).ConfigureAwait(false);
+            return _aggregates;
+        }
+
+        var completed = await _faults.CallAsync(Server.Redis, "Reading the completed set", _previous.ReadCompletedAsync, cancellationToken).ConfigureAwait(false);
+        var remaining = _aggregates.FindAll(aggregate => !completed.Contains(aggregate.ToString()));
+        reporter.Verbose(string.Create(CultureInfo.InvariantCulture, $"Resuming: {_aggregates.Count - remaining.Count:N0} aggregates are completed, {remaining.Count:N0} remain."));
+        return remaining;
+    }
+
+    private async Task<int> ReplayBatchesAsync(List<AggregateKey> aggregates, RunReporter reporter, CancellationToken cancellationToken)
+    {
+        var size = _request.Options.AggregateBatchSize;
+        var batchCount = (aggregates.Count + size - 1) / size;
+        var context = new BatchContext(
+            _request,
+            _selection,
+            _servers,
+            _projection!,
+            _previous.Markers,
+            new QueueDrain(_servers.Redis, _request.Projection.Definition.QueueName, _timeProvider),
+            _faults,
+            reporter,
+            _timeProvider);
+        reporter.Start(aggregates.Count, batchCount);
+        var replayed = 0;
+        for (var number = 1; number <= batchCount; number++)
+        {
+            var start = (number - 1) * size;
+            var batch = new ReplayBatch(
+                context, number, batchCount, aggregates.GetRange(start, Math.Min(size, aggregates.Count - start)), start);
+            try
+            {
+                replayed += await batch.RunAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception exception)
+            {
+                var isCancelled = cancellationToken.IsCancellationRequested;
+                await batch.AbandonAsync(isCancelled ? PatienceWhenCancelled : PatienceWhenFailed).ConfigureAwait(false);
+                var failure = Explain(exception, isCancelled, number, batchCount);
+                await reporter.LastStepAsync(
+                    "error", entry => entry with { Batch = number, BatchCount = batchCount, Message = failure.Message }).ConfigureAwait(false);
+                if (isCancelled) throw new OperationCanceledException(failure.Message, exception, cancellationToken);
+                throw failure;
+            }
+        }
+
+        return replayed;
+    }
+
+    private static ReplayException Explain(Exception exception, bool isCancelled, int number, int batchCount)
+    {
+        var (error, reason) = exception switch
+        {
+            _ when isCancelled => (ReplayError.ReplayFailed, "The run was cancelled."),
+            ReplayException known => (known.Error, known.Message),
+            InvalidEventPayloadException payload => (ReplayError.InvalidEventPayload, payload.Message),
+            _ => (ReplayError.ReplayFailed, $"{exception.GetType().Name}: {exception.Message}"),
+        };
+        return new ReplayException(
+            error,
+            string.Create(CultureInfo.InvariantCulture, $"""
+                Batch {number} of {batchCount} was abandoned. {reason} Nothing is marked any more; {(number > 1 ? $"batches 1 to {number - 1} stay completed" : "no batch was completed")}. Run again with -Resume to go on, or with -Restart to start over.
+                """),
+            exception);
+    }
+
+    private ReplayException PreviousRunFound() => new(
+        ReplayError.PreviousRunFound,
+        string.Create(CultureInfo.InvariantCulture, $"""
+            An earlier replay of projection '{Plan.Projection}' for tenant '{Plan.TenantId}' left off half way: {Plan.PreviousCompletedCount:N0} aggregates are completed, {Plan.StaleMarkerCount:N0} markers are left. Run again with -Resume to go on from there, or with -Restart to start over.
+            """));
+
+    private ReplayLogWriter? OpenLog()
+    {
+        if (_request.Options.LogDirectory is not { } directory) return null;
+        try
+        {
+            return ReplayLogWriter.Create(directory, _request.Projection.Definition.Name, _timeProvider.GetUtcNow());
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new ReplayException(
+                ReplayError.LogUnavailable,
+                $"The replay log cannot be created in '{directory}': {exception.Message} Give another directory with -LogDirectory.",
+                exception);
+        }
+    }
+}

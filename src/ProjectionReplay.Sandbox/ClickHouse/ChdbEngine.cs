@@ -1,0 +1,101 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using ProjectionReplay.Sandbox.ClickHouse.Sql;
+
+namespace ProjectionReplay.Sandbox.ClickHouse;
+
+/// <summary>
+/// The embedded ClickHouse engine over one data directory. There can be one per process, ever:
+/// the library cannot be started again once it was shut down.
+/// </summary>
+/// <remarks>
+/// A connection costs one or two milliseconds, so each request gets its own. That is what keeps one
+/// request's settings, parameters and current database from the next one's. The anchor
+/// connection stays open throughout, because the engine stops with its last connection.
+/// Thread-safe.
+/// </remarks>
+internal sealed partial class ChdbEngine : IDisposable
+{
+    private readonly string[] _arguments;
+    private readonly ChdbConnection _anchor;
+    private readonly CountdownEvent _open = new(1);
+
+    private ChdbEngine(string dataDirectory)
+    {
+        // Small caches: this engine serves a test or a first look, not a warehouse.
+        _arguments = ["--path=" + dataDirectory, "--mark_cache_size=134217728", "--uncompressed_cache_size=0"];
+        _anchor = new ChdbConnection(_arguments);
+        using var version = _anchor.Query("SELECT version()"u8, "TabSeparatedRaw");
+        Version = Encoding.UTF8.GetString(version.Data).Trim();
+    }
+
+    /// <summary>The engine's version, such as <c>26.7.2.1</c>.</summary>
+    public string Version { get; }
+
+    /// <summary>Starts the engine; takes a second or two when the library is not in the page cache.</summary>
+    /// <exception cref="ChdbException">The data directory cannot be opened, for example because another process has it.</exception>
+    public static ChdbEngine Start(string libraryPath, string dataDirectory)
+    {
+        // The engine takes its default time zone from TZ. .NET keeps its own copy of the
+        // environment, so the C library has to be told.
+        if (!OperatingSystem.IsWindows())
+            _ = SetEnvironment("TZ", "UTC", 1);
+        ChdbLibrary.LoadFrom(libraryPath);
+        Directory.CreateDirectory(dataDirectory);
+        return new ChdbEngine(dataDirectory);
+    }
+
+    /// <summary>Opens a connection; blocks for a millisecond or two. Give it back with <see cref="Close"/>.</summary>
+    public ChdbConnection Open()
+    {
+        ObjectDisposedException.ThrowIf(!_open.TryAddCount(), this);
+        try
+        {
+            return new ChdbConnection(_arguments[..1]);
+        }
+        catch
+        {
+            _open.Signal();
+            throw;
+        }
+    }
+
+    /// <summary>Closes a connection from <see cref="Open"/>.</summary>
+    public void Close(ChdbConnection connection)
+    {
+        connection.Dispose();
+        _open.Signal();
+    }
+
+    /// <summary>Stops the queries that run with this <c>log_comment</c>; blocks until the engine has noted it.</summary>
+    public void Kill(string logComment)
+    {
+        var connection = Open();
+        try
+        {
+            connection.Execute($"KILL QUERY WHERE Settings['log_comment'] = {SqlText.Quote(logComment)} ASYNC");
+        }
+        catch (ChdbException)
+        {
+            // Nothing to kill any more: the query ended by itself.
+        }
+        finally
+        {
+            Close(connection);
+        }
+    }
+
+    /// <summary>Waits up to ten seconds for open connections, then stops the engine and frees its data directory.</summary>
+    public void Dispose()
+    {
+        _open.Signal();
+        if (!_open.Wait(TimeSpan.FromSeconds(10)))
+            return; // A query that cannot be stopped: the end of the process will free the directory.
+        _anchor.Dispose();
+        _ = ChdbLibrary.Shutdown();
+        _open.Dispose();
+    }
+
+    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetEnvironment(string name, string value, int overwrite);
+}

@@ -1,0 +1,78 @@
+using System.Text;
+using System.Text.RegularExpressions;
+using ProjectionReplay.Sandbox.ClickHouse.Sql;
+
+namespace ProjectionReplay.Sandbox.ClickHouse.Http;
+
+/// <summary>The engine connection of one request, with the request's database and settings in force.</summary>
+internal sealed partial class RequestConnection : IDisposable
+{
+    private readonly ChdbEngine _engine;
+    private readonly HttpSessions _sessions;
+    private readonly ClickHouseRequest _request;
+    private readonly string _mark;
+
+    /// <summary>Blocks for a millisecond or two.</summary>
+    /// <exception cref="ChdbException">No such database or setting, or the session is in use.</exception>
+    public RequestConnection(ChdbEngine engine, HttpSessions sessions, ClickHouseRequest request)
+    {
+        (_engine, _sessions, _request) = (engine, sessions, request);
+        _mark = request.Settings.GetValueOrDefault("log_comment") ?? "request-" + Guid.NewGuid().ToString("N");
+        Connection = request.SessionId is { } id ? sessions.Take(id, request.SessionCheck) : engine.Open();
+        try
+        {
+            if (request.Database is { } database)
+                Connection.Execute("USE " + SqlText.Identifier(database));
+            Connection.Execute(SetStatement());
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public ChdbConnection Connection { get; }
+
+    /// <summary>Stops the request's query from another thread. Blocks.</summary>
+    public void Kill() => _engine.Kill(_mark);
+
+    public void Dispose()
+    {
+        if (_request.SessionId is not { } id)
+        {
+            _engine.Close(Connection);
+            return;
+        }
+
+        // In a session the connection goes on: take back what was set for this query alone.
+        try
+        {
+            if (_request.Settings.Count > 0)
+                Connection.Execute("SET " + string.Join(", ", _request.Settings.Keys.Select(name => name + " = DEFAULT")));
+        }
+        catch (ChdbException)
+        {
+            // A setting that could not be set cannot be reset either.
+        }
+        _sessions.Return(id);
+    }
+
+    private string SetStatement()
+    {
+        // One statement, so that readonly=1 does not forbid the settings after it. The embedded engine
+        // reads a lone word as a SELECT of it, which a server does not.
+        var sql = new StringBuilder("SET implicit_select = 0, log_comment = ").Append(SqlText.Quote(_mark));
+        foreach (var (name, value) in _request.Settings)
+        {
+            if (!SettingName().IsMatch(name))
+                throw new ChdbException($"Code: 115. DB::Exception: Unknown setting '{name}'. (UNKNOWN_SETTING)");
+            if (!string.Equals(name, "log_comment", StringComparison.Ordinal))
+                sql.Append(", ").Append(name).Append(" = ").Append(SqlText.Quote(value));
+        }
+        return sql.ToString();
+    }
+
+    [GeneratedRegex("^[A-Za-z_][A-Za-z0-9_]*$", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex SettingName();
+}

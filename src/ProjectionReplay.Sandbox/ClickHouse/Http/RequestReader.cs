@@ -1,0 +1,57 @@
+using System.IO.Compression;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using ZstdSharp;
+
+namespace ProjectionReplay.Sandbox.ClickHouse.Http;
+
+/// <summary>Reads URL, headers and form fields into a <see cref="ClickHouseRequest"/>.</summary>
+internal static class RequestReader
+{
+    private static readonly FormOptions s_formOptions = new()
+    {
+        ValueLengthLimit = int.MaxValue,
+        MultipartBodyLengthLimit = long.MaxValue,
+        ValueCountLimit = 100_000,
+        BufferBodyLengthLimit = long.MaxValue,
+    };
+
+    /// <summary>Reads everything but a raw body. Form fields, which hold the query's text, are read whole.</summary>
+    public static async Task<ClickHouseRequest> ReadAsync(HttpContext context)
+    {
+        var http = context.Request;
+        http.Body = Decoded(http.Body, http.Headers.ContentEncoding.ToString());
+
+        var request = new ClickHouseRequest { Body = http.Body };
+        ApplyHeaders(request, http.Headers);
+        foreach (var (name, values) in http.Query)
+            request.Apply(name, values[^1] ?? "");
+
+        // Only multipart is a form here: curl -d sends a form content type with plain SQL.
+        if (http.ContentType?.StartsWith("multipart/form-data", StringComparison.OrdinalIgnoreCase) == true)
+        {
+            var form = await new FormFeature(http, s_formOptions).ReadFormAsync(context.RequestAborted);
+            foreach (var (name, values) in form)
+                request.Apply(name, values[^1] ?? "");
+        }
+        return request;
+    }
+
+    private static void ApplyHeaders(ClickHouseRequest request, IHeaderDictionary headers)
+    {
+        if (headers.TryGetValue("X-ClickHouse-Database", out var database))
+            request.Apply("database", database.ToString());
+        if (headers.TryGetValue("X-ClickHouse-Format", out var format))
+            request.Apply("default_format", format.ToString());
+    }
+
+    private static Stream Decoded(Stream body, string encoding) => encoding.ToUpperInvariant() switch
+    {
+        "" or "IDENTITY" => body,
+        "GZIP" or "X-GZIP" => new GZipStream(body, CompressionMode.Decompress),
+        "ZSTD" => new DecompressionStream(body),
+        "BR" => new BrotliStream(body, CompressionMode.Decompress),
+        "DEFLATE" => new ZLibStream(body, CompressionMode.Decompress),
+        _ => throw new ChdbException($"Code: 89. DB::Exception: Unknown compression method: {encoding}. (UNKNOWN_COMPRESSION_METHOD)"),
+    };
+}

@@ -1,0 +1,70 @@
+using ProjectionReplay.Projections;
+using ProjectionReplay.Projections.EvaluationState;
+using ProjectionReplay.Projections.ExperimentRunState;
+using ProjectionReplay.Projections.TenantDailyBillableEvents;
+using ProjectionReplay.Projections.TenantDailyEventStats;
+
+namespace ProjectionReplay.Golden;
+
+public sealed class GoldenStateTests
+{
+    [Fact]
+    public async Task Evaluations_fold_to_the_golden_states() =>
+        await AssertAggregatesMatchAsync(new EvaluationStateProjection(), "evaluationState");
+
+    [Fact]
+    public async Task Experiment_runs_fold_to_the_golden_states() =>
+        await AssertAggregatesMatchAsync(new ExperimentRunStateProjection(), "experimentRunState");
+
+    [Fact]
+    public async Task Billable_events_count_to_the_golden_states()
+    {
+        await AssertCountersMatchAsync(
+            TenantDailyBillableEventsProjection.ForTenants(), "projectDailyBillableEvents", state => state.Count, state => state.LastEventTimestamp);
+        await AssertCountersMatchAsync(
+            TenantDailyBillableEventsProjection.ForProjects(), "projectDailyBillableEvents", state => state.Count, state => state.LastEventTimestamp);
+    }
+
+    [Fact]
+    public async Task Spans_count_by_SDK_to_the_golden_states()
+    {
+        await AssertCountersMatchAsync(
+            TenantDailyEventStatsProjection.ForTenants(), "projectDailySdkUsage", state => state.Count, state => state.LastEventTimestamp);
+        await AssertCountersMatchAsync(
+            TenantDailyEventStatsProjection.ForProjects(), "projectDailySdkUsage", state => state.Count, state => state.LastEventTimestamp);
+    }
+
+    [Fact]
+    public async Task An_event_that_was_inserted_twice_is_folded_once()
+    {
+        var rows = GoldenFiles.Events();
+        var states = await new ExperimentRunStateProjection().FoldAsync(rows.Concat(rows));
+        Assert.All(GoldenFiles.States("experimentRunState"), golden =>
+            StateAssert.Matches(golden.Value, states.Single(state => state.Key == golden.Key).State, golden.Key));
+    }
+
+    private static async Task AssertAggregatesMatchAsync<TState>(FoldProjection<TState> projection, string golden)
+        where TState : class
+    {
+        var expected = GoldenFiles.States(golden);
+        var states = await projection.FoldAsync(GoldenFiles.Events());
+        Assert.Equal(expected.Keys.Order(), states.Select(state => state.Key).Order());
+        Assert.All(states, state => StateAssert.Matches(expected[state.Key], state.State, state.Key));
+    }
+
+    private static async Task AssertCountersMatchAsync<TState>(
+        FoldProjection<TState> projection, string golden, Func<TState, int> count, Func<TState, long> lastEventTimestamp)
+        where TState : class
+    {
+        var expected = GoldenFiles.States(golden);
+        var states = (await projection.FoldAsync(GoldenFiles.Events())).GroupBy(state => state.Key).ToList();
+        Assert.Equal(expected.Keys.Order(), states.Select(state => state.Key).Order());
+        foreach (var group in states)
+        {
+            var state = expected[group.Key];
+            Assert.Equal(state.GetProperty("count").GetInt32(), group.Sum(part => count(part.State)));
+            Assert.Equal(state.GetProperty("lastEventTimestamp").GetInt64(), group.Max(part => lastEventTimestamp(part.State)));
+            Assert.All(group, part => StateAssert.Matches(state, part.State, group.Key, except: ["count", "lastEventTimestamp"]));
+        }
+    }
+}

@@ -1,0 +1,194 @@
+using ProjectionReplay.Projections.EvaluationState;
+using ProjectionReplay.Servers;
+
+namespace ProjectionReplay.Replay;
+
+/// <summary>What live handlers see in Redis while a replay runs.</summary>
+public sealed class MarkerProtocolTests(TestServers servers)
+{
+    private const string Projection = "evaluationState";
+
+    private static readonly EvaluationStateProjection Evaluations = new();
+
+    [Fact]
+    public async Task Markers_go_from_pending_to_the_cutoff_and_away()
+    {
+        var tenant = new TestTenant(servers).AddEvaluation("e1");
+        var last = tenant.AddRaw("evaluation", "e1", "lw.evaluation.completed", TestTenant.Start.AddMinutes(1), """{"evaluationId":"e1","status":"error"}""");
+        tenant.AddRaw("evaluation", "e1", "lw.other", TestTenant.Start.AddMinutes(2), "{}");
+        await tenant.AppendAsync();
+        var seen = new Dictionary<(ReplayPhase, bool), string?>();
+
+        var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions
+        {
+            Probe = async (boundary, _) =>
+                seen[(boundary.Phase, boundary.IsBefore)] = (await tenant.MarkersAsync(Projection)).GetValueOrDefault(tenant.AggregateKey("e1")),
+        });
+
+        outcome.ShouldSucceed();
+        Assert.Null(seen[(ReplayPhase.Mark, true)]);
+        Assert.Equal("pending", seen[(ReplayPhase.Mark, false)]);
+        Assert.Equal("pending", seen[(ReplayPhase.Cutoff, true)]);
+        Assert.Equal(last, seen[(ReplayPhase.Cutoff, false)]);
+        Assert.Equal(last, seen[(ReplayPhase.Unmark, true)]);
+        Assert.Null(seen[(ReplayPhase.Unmark, false)]);
+    }
+
+    [Fact]
+    public async Task The_marker_hash_expires_after_seven_days()
+    {
+        var tenant = await new TestTenant(servers).AddEvaluation("e1").AppendAsync();
+        TimeSpan? lifetime = null;
+
+        await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions
+        {
+            Probe = async (boundary, _) =>
+            {
+                if (boundary is { Phase: ReplayPhase.Mark, IsBefore: false }) lifetime = await servers.Redis.KeyTimeToLiveAsync($"projection-replay:cutoff:{Projection}");
+            },
+        });
+
+        Assert.InRange(lifetime!.Value, TimeSpan.FromDays(6.9), TimeSpan.FromDays(7));
+    }
+
+    [Fact]
+    public async Task Completed_aggregates_are_recorded_batch_by_batch()
+    {
+        var tenant = await new TestTenant(servers).AddEvaluations(3).AppendAsync();
+        var completed = new List<int>();
+
+        await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions
+        {
+            AggregateBatchSize = 1,
+            Probe = async (boundary, _) =>
+            {
+                if (boundary is { Phase: ReplayPhase.Unmark, IsBefore: false }) completed.Add((await tenant.CompletedAsync(Projection)).Count);
+            },
+        });
+
+        Assert.Equal([1, 2, 3], completed);
+        Assert.Empty(await tenant.CompletedAsync(Projection));
+    }
+
+    [Fact]
+    public async Task Events_that_arrive_after_the_cutoff_are_left_to_the_live_handler()
+    {
+        var tenant = await new TestTenant(servers).AddEvaluation("e1").AppendAsync();
+
+        var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions
+        {
+            Probe = async (boundary, _) =>
+            {
+                if (boundary is not { Phase: ReplayPhase.Load, IsBefore: true }) return;
+                tenant.AddRaw("evaluation", "e1", "lw.evaluation.completed", TestTenant.Start.AddHours(1), """{"evaluationId":"e1","status":"error"}""");
+                await tenant.AppendAsync();
+            },
+        });
+
+        outcome.ShouldSucceed();
+        Assert.Equal(3, outcome.Last.TotalEvents);
+        Assert.Equal("processed", (await tenant.EvaluationsAsync())["e1"].GetProperty("Status").GetString());
+    }
+
+    [Fact]
+    public async Task An_aggregate_whose_events_are_gone_is_unmarked_at_the_cutoff()
+    {
+        var tenant = await new TestTenant(servers).AddEvaluations(2).AppendAsync();
+        string[]? marked = null;
+
+        var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions
+        {
+            Probe = async (boundary, _) =>
+            {
+                if (boundary is { Phase: ReplayPhase.Cutoff, IsBefore: true })
+                {
+                    await servers.ExecuteAsync($"DELETE FROM event_log WHERE TenantId = '{tenant.Id}' AND AggregateId = 'e0000'");
+                }
+
+                if (boundary is { Phase: ReplayPhase.Cutoff, IsBefore: false }) marked = [.. (await tenant.MarkersAsync(Projection)).Keys];
+            },
+        });
+
+        outcome.ShouldSucceed();
+        Assert.Equal([tenant.AggregateKey("e0001")], marked!);
+        Assert.Equal((2, 1), Counts(outcome));
+        Assert.Empty(await tenant.MarkersAsync(Projection));
+
+        static (int?, int?) Counts(ReplayOutcome outcome)
+        {
+            var cutoff = outcome.Entries.Single(entry => entry.Step == "cutoff-batch");
+            return (cutoff.Count, cutoff.WithEvents);
+        }
+    }
+
+    [Fact]
+    public async Task A_job_in_flight_is_waited_for()
+    {
+        var tenant = await new TestTenant(servers).AddEvaluations(2).AppendAsync();
+        var active = ActiveKey(tenant, "e0001");
+        await servers.Redis.StringSetAsync(active, "job-1");
+        var running = ReplayOutcome.RunAsync(servers, Evaluations, tenant);
+
+        await WaitUntilAsync(async () => (await tenant.MarkersAsync(Projection)).Count == 2);
+        Assert.All((await tenant.MarkersAsync(Projection)).Values, marker => Assert.Equal("pending", marker));
+        Assert.Empty(await tenant.EvaluationsAsync());
+        await servers.Redis.KeyDeleteAsync(active);
+
+        (await running).ShouldSucceed();
+        Assert.Equal(2, (await tenant.EvaluationsAsync()).Count);
+    }
+
+    [Fact]
+    public async Task A_job_dispatched_after_the_mark_is_not_waited_for()
+    {
+        var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
+        var active = ActiveKey(tenant, "e0000");
+        await servers.Redis.StringSetAsync(active, "job-1");
+        var running = ReplayOutcome.RunAsync(servers, Evaluations, tenant);
+
+        await WaitUntilAsync(async () => (await tenant.MarkersAsync(Projection)).Count == 1);
+        await servers.Redis.StringSetAsync(active, "job-2");
+
+        (await running).ShouldSucceed();
+        await servers.Redis.KeyDeleteAsync(active);
+    }
+
+    [Fact]
+    public async Task Staged_jobs_are_not_waited_for()
+    {
+        var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
+        var jobs = ActiveKey(tenant, "e0000").Replace(":active", ":jobs", StringComparison.Ordinal);
+        await servers.Redis.SortedSetAddAsync(jobs, "job-1", 1);
+
+        (await ReplayOutcome.RunAsync(servers, Evaluations, tenant)).ShouldSucceed();
+
+        await servers.Redis.KeyDeleteAsync(jobs);
+    }
+
+    [Fact]
+    public async Task A_job_that_does_not_end_fails_the_batch_by_name_and_leaves_no_marker()
+    {
+        var tenant = await new TestTenant(servers).AddEvaluations(3).AppendAsync();
+        var active = ActiveKey(tenant, "e0001");
+        await servers.Redis.StringSetAsync(active, "stuck");
+
+        var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions { DrainTimeout = TimeSpan.FromMilliseconds(300) });
+
+        outcome.ShouldFailWith(ReplayError.DrainTimeout);
+        Assert.Contains(tenant.AggregateKey("e0001"), outcome.Exception!.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(tenant.AggregateKey("e0000"), outcome.Exception.Message, StringComparison.Ordinal);
+        Assert.Equal("error", outcome.Last.Step);
+        Assert.Empty(await tenant.MarkersAsync(Projection));
+        Assert.Empty(await tenant.EvaluationsAsync());
+        await servers.Redis.KeyDeleteAsync(active);
+    }
+
+    private static string ActiveKey(TestTenant tenant, string evaluationId) =>
+        $"{{evaluation_processing/projection/evaluationState}}:gq:group:{tenant.AggregateKey(evaluationId)}:active";
+
+    private static async Task WaitUntilAsync(Func<Task<bool>> condition)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (!await condition()) await Task.Delay(10, patience.Token);
+    }
+}
