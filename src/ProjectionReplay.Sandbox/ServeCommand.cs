@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
+using ProjectionReplay.Sandbox.Seeding;
 
 namespace ProjectionReplay.Sandbox;
 
@@ -33,6 +35,7 @@ internal static class ServeCommand
         try
         {
             await using var host = await SandboxHost.StartAsync(serve.Options, stop.Token);
+            await SeedAsync(host, serve.SeedEvents, stop.Token);
             Print("CLICKHOUSE_URL", host.ClickHouseUrl);
             Print("REDIS_URL", host.RedisUrl);
             Print("DATABASE_URL", host.DatabaseUrl);
@@ -44,12 +47,22 @@ internal static class ServeCommand
         {
             // Asked to stop: done.
         }
-        catch (SandboxException e)
+        catch (Exception e) when (e is SandboxException or HttpRequestException)
         {
             await Console.Error.WriteLineAsync(e.Message);
             return 1;
         }
         return 0;
+    }
+
+    private static async Task SeedAsync(SandboxHost host, int events, CancellationToken cancellationToken)
+    {
+        if (events == 0)
+            return;
+        using var seeder = new EventSeeder(host.ClickHouseUrl!);
+        var result = await seeder.SeedAsync(new SeedOptions { Events = events }, cancellationToken);
+        await Console.Error.WriteLineAsync(string.Create(
+            CultureInfo.InvariantCulture, $"Seeded {result.Events} events of {result.Aggregates} aggregates."));
     }
 
     private static void Print(string name, string? url)

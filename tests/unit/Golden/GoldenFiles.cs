@@ -18,5 +18,6 @@ internal static class GoldenFiles
 
     private static IEnumerable<JsonElement> Lines(string file) => File.ReadLines(PathOf(file)).Select(line => JsonElement.Parse(line));
 
-    private static string PathOf(string file) => Path.Combine(AppContext.BaseDirectory, "golden", file);
+    /// <summary>Where a golden file stands.</summary>
+    public static string PathOf(string file) => Path.Combine(AppContext.BaseDirectory, "golden", file);
 }
