@@ -1,0 +1,55 @@
+namespace ProjectionReplay.Cmdlets;
+
+/// <summary>Get-ReplayProjection.</summary>
+public sealed class GetReplayProjectionTests
+{
+    [Fact]
+    public void Lists_the_built_in_projections_by_name()
+    {
+        using var session = new PowerShellSession();
+
+        var outcome = session.Run("Get-ReplayProjection").ShouldSucceed();
+
+        Assert.Contains("evaluationState", outcome.Values("Name"));
+        Assert.Contains("experimentRunState", outcome.Values("Name"));
+        Assert.Equal(outcome.Values("Name").Cast<string>().Order(StringComparer.Ordinal), outcome.Values("Name"));
+    }
+
+    [Fact]
+    public void Describes_a_projection_in_flat_properties()
+    {
+        using var session = new PowerShellSession();
+
+        var info = Assert.Single(session.Run("Get-ReplayProjection EVALUATIONstate").ShouldSucceed().Output);
+
+        Assert.Equal(
+            ["Name", "Pipeline", "AggregateType", "EventTypes", "QueueName", "Store", "Table", "ReplaySafety", "Version", "Source"],
+            info.Properties.Select(property => property.Name));
+        Assert.Equal("{evaluation_processing/projection/evaluationState}", info.Properties["QueueName"].Value);
+        Assert.Equal("ClickHouse", info.Properties["Store"].Value);
+        Assert.Equal("built-in", info.Properties["Source"].Value);
+        Assert.Equal("evaluationState", info.BaseObject.ToString());
+    }
+
+    [Fact]
+    public void Wildcards_choose_and_may_choose_nothing()
+    {
+        using var session = new PowerShellSession();
+
+        Assert.Equal(["evaluationState"], session.Run("Get-ReplayProjection eval*").ShouldSucceed().Values("Name"));
+        Assert.Empty(session.Run("Get-ReplayProjection zzz*").ShouldSucceed().Output);
+    }
+
+    [Fact]
+    public void Name_without_match_is_an_error_that_does_not_keep_the_others_back()
+    {
+        using var session = new PowerShellSession();
+
+        var outcome = session.Run("Get-ReplayProjection nope, evaluationState");
+
+        Assert.Equal(["evaluationState"], outcome.Values("Name"));
+        var error = Assert.Single(outcome.Errors);
+        Assert.Equal("ProjectionNotFound,ProjectionReplay.PowerShell.GetReplayProjectionCommand", error.FullyQualifiedErrorId);
+        Assert.Contains("experimentRunState", error.Exception.Message, StringComparison.Ordinal);
+    }
+}

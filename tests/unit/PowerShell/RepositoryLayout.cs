@@ -1,0 +1,28 @@
+namespace ProjectionReplay.Cmdlets;
+
+/// <summary>Where the build puts what tests use.</summary>
+internal static class RepositoryLayout
+{
+    /// <summary>The module's manifest.</summary>
+    public static string Manifest { get; } = Path.Combine(FindRoot(), "ProjectionReplay.psd1");
+
+    /// <summary>The program of <c>tests/shell</c>, built in the configuration that these tests were built in.</summary>
+    public static string TestShell
+    {
+        get
+        {
+            var output = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
+            return Path.Combine(FindRoot(), "tests", "shell", "bin", output.Parent!.Name, output.Name, "ProjectionReplay.TestShell.dll");
+        }
+    }
+
+    private static string FindRoot()
+    {
+        for (var directory = new DirectoryInfo(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
+        {
+            if (File.Exists(Path.Combine(directory.FullName, "ProjectionReplay.slnx"))) return directory.FullName;
+        }
+
+        throw new InvalidOperationException("The tests must run from within the repository.");
+    }
+}
