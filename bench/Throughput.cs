@@ -16,7 +16,7 @@ internal static class Throughput
 
     public static async Task RunAsync(string projectionName, long events, int rounds)
     {
-        var projection = (IFoldProjection)Activator.CreateInstance(typeof(IFoldProjection).Assembly.GetType("ProjectionReplay.Projections.EvaluationState.EvaluationStateProjection")!)!;
+        var projection = ProjectionCatalog.BuiltIn.Get(projectionName).Projection;
         await using var sandbox = await SandboxProcess.StartAsync();
         using var seeder = new EventSeeder(sandbox.ClickHouseUrl!);
         var seeded = await seeder.SeedAsync(new SeedOptions { Events = events, Tenants = [Tenant], Mix = SeedMix.Evaluations });
