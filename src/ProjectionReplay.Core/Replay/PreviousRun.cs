@@ -1,4 +1,5 @@
 using ProjectionReplay.Coordination;
+using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Replay;
 
@@ -27,24 +28,41 @@ internal sealed class PreviousRun(ReplayMarkers markers, AggregateFilter filter)
         return completed;
     }
 
+    /// <summary>Forgets that these aggregates were completed, and whatever else an interrupted run had completed.</summary>
+    public async Task ForgetAsync(IReadOnlyList<AggregateKey> aggregates, bool hasMore, CancellationToken cancellationToken)
+    {
+        foreach (var chunk in aggregates.Chunk(ChunkSize))
+        {
+            await markers.ForgetCompletedAsync(Array.ConvertAll(chunk, aggregate => aggregate.ToString()), cancellationToken).ConfigureAwait(false);
+        }
+
+        if (hasMore) await ForgetCompletedAsync(cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Removes its markers. Returns how many there were.</summary>
     public Task<long> RemoveMarkersAsync(CancellationToken cancellationToken) =>
-        RemoveAsync(markers.MarkedAsync(filter, cancellationToken), markers.RemoveAsync, cancellationToken);
+        RemoveAsync(() => markers.MarkedAsync(filter, cancellationToken), markers.RemoveAsync, cancellationToken);
 
     /// <summary>Forgets what it completed. Returns how many there were.</summary>
     public Task<long> ForgetCompletedAsync(CancellationToken cancellationToken) =>
-        RemoveAsync(markers.CompletedAsync(filter, cancellationToken), markers.ForgetCompletedAsync, cancellationToken);
+        RemoveAsync(() => markers.CompletedAsync(filter, cancellationToken), markers.ForgetCompletedAsync, cancellationToken);
 
     private static async Task<long> RemoveAsync(
-        IAsyncEnumerable<string> keys, Func<IReadOnlyList<string>, CancellationToken, Task> remove, CancellationToken cancellationToken)
+        Func<IAsyncEnumerable<string>> scan, Func<IReadOnlyList<string>, CancellationToken, Task> remove, CancellationToken cancellationToken)
     {
-        // A scan may name a key twice, and removing while scanning is allowed: what is gone is not named again.
+        // Not every server that speaks Redis keeps its promise to name each key when others go while it scans, so it
+        // is scanned until nothing is found.
         long removed = 0;
-        await foreach (var chunk in keys.Chunk(ChunkSize).WithCancellation(cancellationToken).ConfigureAwait(false))
+        for (var before = -1L; before != removed;)
         {
-            var distinct = chunk.ToHashSet(StringComparer.Ordinal).ToList();
-            await remove(distinct, cancellationToken).ConfigureAwait(false);
-            removed += distinct.Count;
+            before = removed;
+            await foreach (var chunk in scan().Chunk(ChunkSize).WithCancellation(cancellationToken).ConfigureAwait(false))
+            {
+                // A scan may name a key twice.
+                var distinct = chunk.ToHashSet(StringComparer.Ordinal).ToList();
+                await remove(distinct, cancellationToken).ConfigureAwait(false);
+                removed += distinct.Count;
+            }
         }
 
         return removed;

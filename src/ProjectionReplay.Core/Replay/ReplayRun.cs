@@ -74,7 +74,7 @@ public sealed class ReplayRun : IAsyncDisposable
             var aggregates = await SettlePreviousRunAsync(previousRun, reporter, cancellationToken).ConfigureAwait(false);
             var replayed = await ReplayBatchesAsync(aggregates, reporter, cancellationToken).ConfigureAwait(false);
             await _faults.CallAsync(
-                Server.Redis, "Clearing the completed set", token => _previous.ForgetCompletedAsync(token), cancellationToken).ConfigureAwait(false);
+                Server.Redis, "Clearing the completed set", token => _previous.ForgetAsync(_aggregates, Plan.HasPreviousRun, token), cancellationToken).ConfigureAwait(false);
             await reporter.StepAsync(
                 "complete",
                 entry => entry with

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace ProjectionReplay.Cmdlets;
 
 /// <summary>Get-ReplayProjection.</summary>
@@ -51,5 +53,28 @@ public sealed class GetReplayProjectionTests
         var error = Assert.Single(outcome.Errors);
         Assert.Equal("ProjectionNotFound,ProjectionReplay.PowerShell.GetReplayProjectionCommand", error.FullyQualifiedErrorId);
         Assert.Contains("experimentRunState", error.Exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Projections_of_other_assemblies_are_found_by_path_and_by_variable()
+    {
+        const string Script = "Get-ReplayProjection {0} | Where-Object Source -ne built-in | ForEach-Object {{ \"$($_.Name) $($_.Source)\" }}";
+        var folder = Path.Combine(AppContext.BaseDirectory, "sample-projections");
+        var assembly = Path.Combine(folder, "SampleProjections.dll");
+
+        var byPath = await ChildShell.RunAsync($"$null = $ExecutionContext.SessionState.Path.SetLocation('{folder}')\n{string.Format(CultureInfo.InvariantCulture, Script, "-Path ./Sample*s.dll")}");
+        var byVariable = await ChildShell.RunAsync(string.Format(CultureInfo.InvariantCulture, Script, ""), ("PROJECTION_REPLAY_PATH", assembly + Path.PathSeparator));
+
+        Assert.EndsWith(" " + assembly, Assert.Single(byPath), StringComparison.Ordinal);
+        Assert.Equal(byPath, byVariable);
+    }
+
+    [Fact]
+    public void Assembly_that_is_not_there_is_an_error()
+    {
+        using var session = new PowerShellSession();
+
+        session.Run("Get-ReplayProjection -Path ./nothing.dll").ShouldFailWith("PathNotFound");
+        session.Run($"Get-ReplayProjection -Path '{RepositoryLayout.Manifest}'").ShouldFailWith("ProjectionAssemblyInvalid");
     }
 }

@@ -3,6 +3,7 @@ using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Servers;
+using StackExchange.Redis;
 
 namespace ProjectionReplay.Replay;
 
@@ -168,6 +169,21 @@ public sealed class FailureTests(TestServers servers)
 
         Assert.Equal([neighbour.AggregateKey("e1")], (await tenant.MarkersAsync("evaluationState")).Keys);
         await servers.Redis.HashDeleteAsync("projection-replay:cutoff:evaluationState", neighbour.AggregateKey("e1"));
+    }
+
+    [Fact]
+    public async Task However_much_a_killed_run_left_behind_it_is_cleared()
+    {
+        var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
+        var keys = Enumerable.Range(0, 30_000).Select(i => tenant.AggregateKey($"gone{i}")).ToList();
+        await servers.Redis.SetAddAsync("projection-replay:completed:evaluationState", [.. keys.Select(key => (RedisValue)key)]);
+        await servers.Redis.HashSetAsync("projection-replay:cutoff:evaluationState", [.. keys.Select(key => new HashEntry(key, "pending"))]);
+
+        var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, previousRun: PreviousRunAction.Resume);
+
+        Assert.Equal((30_000L, 30_000L), (outcome.ShouldSucceed().Plan!.PreviousCompletedCount, outcome.Plan!.StaleMarkerCount));
+        Assert.Empty(await tenant.MarkersAsync("evaluationState"));
+        Assert.Empty(await tenant.CompletedAsync("evaluationState"));
     }
 
     [Theory]
