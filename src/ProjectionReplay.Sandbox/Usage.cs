@@ -4,9 +4,12 @@ namespace ProjectionReplay.Sandbox;
 internal static class Usage
 {
     private const string Text = """
-        Usage: ProjectionReplay.Sandbox serve [options]
+        Usage: ProjectionReplay.Sandbox demo
+               ProjectionReplay.Sandbox serve [options]
 
-        Starts ClickHouse, Redis and PostgreSQL on 127.0.0.1 with the project's tables, prints their
+        demo shows the module at work: seeds events, replays them, shows what was stored, and ends.
+
+        serve starts ClickHouse, Redis and PostgreSQL on 127.0.0.1 with the project's tables, prints their
         URLs and 'ready', and stops with Ctrl+C.
 
           --engines LIST            which of clickhouse,redis,postgres to start (default: all)

@@ -39,19 +39,24 @@ public sealed class StreamingTests(RunningSandbox sandbox)
     [Fact]
     public async Task A_result_of_any_size_passes_through_without_staying_in_memory()
     {
-        using var response = await OpenAsync("SELECT number, repeat('payload ', 40) FROM numbers(5000000) FORMAT RowBinary", Cancellation);
+        // A process of its own, because the other tests' queries take memory too.
+        await using var own = await SandboxProcess.StartAsync(new SandboxOptions { Engines = SandboxEngines.ClickHouse });
+        var server = new Uri(own.ClickHouseUrl!.Replace("default:@", "", StringComparison.Ordinal));
+        using var response = await sandbox.Client.GetAsync(
+            new Uri(server, "/?query=SELECT%20number,%20repeat('payload%20',40)%20FROM%20numbers(5000000)%20FORMAT%20RowBinary"),
+            HttpCompletionOption.ResponseHeadersRead, Cancellation);
         await using var body = await response.Content.ReadAsStreamAsync(Cancellation);
         var buffer = new byte[1 << 20];
         long bytes = 0;
         var watch = Stopwatch.StartNew();
         for (int count; (count = await body.ReadAsync(buffer, Cancellation)) > 0;)
             bytes += count;
-        sandbox.Process.Process.Refresh();
-        var memory = sandbox.Process.Process.WorkingSet64;
+        own.Process.Refresh();
+        var memory = own.Process.PeakWorkingSet64;
         TestContext.Current.TestOutputHelper?.WriteLine(
-            string.Create(CultureInfo.InvariantCulture, $"{bytes >> 20} MB in {watch.Elapsed.TotalSeconds:F1} s, {memory >> 20} MB resident"));
+            string.Create(CultureInfo.InvariantCulture, $"{bytes >> 20} MB in {watch.Elapsed.TotalSeconds:F1} s, {memory >> 20} MB at most"));
         Assert.Equal(5_000_000L * (8 + 2 + 320), bytes);
-        Assert.True(memory < 1_400_000_000, $"The sandbox holds {memory >> 20} MB after streaming {bytes >> 20} MB.");
+        Assert.True(memory < 900_000_000, $"The sandbox took {memory >> 20} MB to stream {bytes >> 20} MB.");
     }
 
     [Fact]

@@ -33,7 +33,7 @@ internal sealed partial class ChdbEngine : IDisposable
     public string Version { get; }
 
     /// <summary>Starts the engine; takes a second or two when the library is not in the page cache.</summary>
-    /// <exception cref="ChdbException">The data directory cannot be opened, for example because another process has it.</exception>
+    /// <exception cref="SandboxException">The data directory cannot be opened, for example because another process has it.</exception>
     public static ChdbEngine Start(string libraryPath, string dataDirectory)
     {
         // The engine takes its default time zone from TZ. .NET keeps its own copy of the
@@ -42,7 +42,15 @@ internal sealed partial class ChdbEngine : IDisposable
             _ = SetEnvironment("TZ", "UTC", 1);
         ChdbLibrary.LoadFrom(libraryPath);
         Directory.CreateDirectory(dataDirectory);
-        return new ChdbEngine(dataDirectory);
+        try
+        {
+            return new ChdbEngine(dataDirectory);
+        }
+        catch (ChdbException e)
+        {
+            throw new SandboxException(
+                $"ClickHouse does not open {dataDirectory}: another sandbox may be using it, or it holds something else.", e);
+        }
     }
 
     /// <summary>Opens a connection; blocks for a millisecond or two. Give it back with <see cref="Close"/>.</summary>

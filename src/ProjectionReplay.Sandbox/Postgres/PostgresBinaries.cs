@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using ProjectionReplay.Sandbox.Engines;
 
@@ -7,9 +8,23 @@ namespace ProjectionReplay.Sandbox.Postgres;
 internal static class PostgresBinaries
 {
     /// <summary>The folder that holds both programs.</summary>
+    /// <param name="account">Who is to run them.</param>
+    /// <param name="copy">Where a copy may go, for an account that cannot read this user's cache.</param>
+    /// <param name="cancellationToken">Stops an installation.</param>
     /// <exception cref="SandboxException">There are none, and none can be installed.</exception>
-    public static async Task<string> FindAsync(CancellationToken cancellationToken) =>
-        OnThisMachine() ?? Path.Combine(await EnginePackage.PostgresFolderAsync(cancellationToken), "bin");
+    public static async Task<string> FindAsync(PostgresAccount account, string copy, CancellationToken cancellationToken)
+    {
+        if (OnThisMachine() is { } found)
+            return found;
+        var installed = await EnginePackage.PostgresFolderAsync(cancellationToken);
+        if (account.IsOther && !Directory.Exists(copy))
+        {
+            var (exitCode, output) = await CapturedProcess.RunAsync(new ProcessStartInfo("cp", ["-a", installed, copy]), cancellationToken);
+            if (exitCode != 0)
+                throw new SandboxException($"PostgreSQL could not be copied for another user: {output}");
+        }
+        return Path.Combine(account.IsOther ? copy : installed, "bin");
+    }
 
     private static string? OnThisMachine()
     {

@@ -32,7 +32,7 @@ internal sealed class PostgresEngine : IAsyncDisposable
     public static async Task<PostgresEngine> StartAsync(string data, int port, bool durable, CancellationToken cancellationToken)
     {
         var account = PostgresAccount.Choose();
-        var binaries = await PostgresBinaries.FindAsync(cancellationToken);
+        var binaries = await PostgresBinaries.FindAsync(account, data + "-programs", cancellationToken);
         if (!File.Exists(Path.Combine(data, "PG_VERSION")))
             await CreateAsync(binaries, data, account, cancellationToken);
         return await FreePort.StartOnAsync(port, chosen => StartOnceAsync(binaries, data, chosen, durable, account, cancellationToken));

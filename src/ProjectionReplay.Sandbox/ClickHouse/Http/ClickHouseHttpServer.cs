@@ -16,7 +16,8 @@ namespace ProjectionReplay.Sandbox.ClickHouse.Http;
 /// </summary>
 internal sealed class ClickHouseHttpServer : IAsyncDisposable
 {
-    private const int LongestUrl = 64 * 1024 * 1024;
+    // Twice what a server takes. The buffer must hold a whole URL; larger ones would only keep INSERT data waiting in memory.
+    private const int LongestUrl = 2 * 1024 * 1024;
 
     private readonly ChdbEngine _engine;
     private readonly HttpSessions _sessions;

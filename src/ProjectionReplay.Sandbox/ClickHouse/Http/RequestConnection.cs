@@ -61,8 +61,9 @@ internal sealed partial class RequestConnection : IDisposable
     private string SetStatement()
     {
         // One statement, so that readonly=1 does not forbid the settings after it. The embedded engine
-        // reads a lone word as a SELECT of it, which a server does not.
-        var sql = new StringBuilder("SET implicit_select = 0, log_comment = ").Append(SqlText.Quote(_mark));
+        // reads a lone word as a SELECT of it, which a server does not; and each chunk of a stream
+        // is a block, so smaller blocks keep large rows from filling the memory.
+        var sql = new StringBuilder("SET implicit_select = 0, max_block_size = 16384, log_comment = ").Append(SqlText.Quote(_mark));
         foreach (var (name, value) in _request.Settings)
         {
             if (!SettingName().IsMatch(name))
