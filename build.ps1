@@ -1,0 +1,97 @@
+#Requires -Version 7.6
+<#
+.SYNOPSIS
+    Builds, tests and packages the module.
+.DESCRIPTION
+    Build    compiles everything; ./ProjectionReplay.psd1 can be imported afterwards
+    Test     runs the .NET tests on the sandbox's engines
+    Pester   runs the Pester tests, in a PowerShell of their own
+    Package  puts the module, and nothing else, into out/ProjectionReplay/<version>
+    Clean    removes what the others made
+.EXAMPLE
+    ./build.ps1 -Task Build, Test, Pester
+#>
+[CmdletBinding()]
+param(
+    [ValidateSet('Build', 'Test', 'Pester', 'Package', 'Clean')]
+    [string[]] $Task = 'Build',
+
+    # Package is always built in Release.
+    [ValidateSet('Debug', 'Release')]
+    [string] $Configuration = 'Debug'
+)
+
+$ErrorActionPreference = 'Stop'
+$PSNativeCommandUseErrorActionPreference = $true
+Set-StrictMode -Version Latest
+
+$solution = Join-Path $PSScriptRoot 'ProjectionReplay.slnx'
+$out = Join-Path $PSScriptRoot 'out'
+
+function Invoke-Build([string] $As = $Configuration) {
+    dotnet build $solution --configuration $As
+}
+
+function Invoke-Test {
+    dotnet test --solution $solution --configuration $Configuration
+}
+
+function Invoke-PesterTest {
+    if (-not (Get-Module -ListAvailable Pester | Where-Object Version -GE '5.0')) {
+        throw 'Pester 5 is missing. Install it with: Install-PSResource Pester'
+    }
+
+    dotnet build $solution --configuration $Configuration
+
+    # In a process of its own: an imported module cannot be unloaded, and on Windows not be built again.
+    $tests = Join-Path $PSScriptRoot 'tests/pester'
+    $script = {
+        param($tests, $out)
+        Import-Module Pester -MinimumVersion 5.0
+        $settings = New-PesterConfiguration
+        $settings.Run.Path = $tests
+        $settings.Run.Exit = $true
+        $settings.Output.Verbosity = 'Detailed'
+        $settings.TestResult.Enabled = $true
+        $settings.TestResult.OutputPath = Join-Path $out 'pester.xml'
+        Invoke-Pester -Configuration $settings
+    }
+    $null = New-Item -ItemType Directory -Force $out
+    & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command $script -args $tests, $out
+}
+
+function Invoke-Package {
+    Invoke-Build -As Release
+    $version = (Import-PowerShellDataFile (Join-Path $PSScriptRoot 'ProjectionReplay.psd1')).ModuleVersion
+    $module = Join-Path $out 'ProjectionReplay' $version
+    if (Test-Path $module) { Remove-Item -Recurse -Force $module }
+    $null = New-Item -ItemType Directory -Force $module
+    'ProjectionReplay.psd1', 'LICENSE', 'bin' | ForEach-Object { Copy-Item -Recurse (Join-Path $PSScriptRoot $_) $module }
+    Write-Host "The module is in $module"
+}
+
+function Invoke-Clean {
+    # Not all of bin and obj: only those that belong to a project.
+    Get-ChildItem (Join-Path $PSScriptRoot 'src'), (Join-Path $PSScriptRoot 'tests'), (Join-Path $PSScriptRoot 'bench') -Recurse -Filter *.csproj |
+        ForEach-Object { Join-Path $_.DirectoryName 'bin'; Join-Path $_.DirectoryName 'obj' } |
+        Where-Object { Test-Path $_ } |
+        Remove-Item -Recurse -Force
+    Join-Path $PSScriptRoot 'bin' | Where-Object { Test-Path $_ } | Remove-Item -Recurse -Force
+    if (Test-Path $out) { Remove-Item -Recurse -Force $out }
+}
+
+Push-Location $PSScriptRoot
+try {
+    foreach ($name in $Task) {
+        switch ($name) {
+            'Build' { Invoke-Build }
+            'Test' { Invoke-Test }
+            'Pester' { Invoke-PesterTest }
+            'Package' { Invoke-Package }
+            'Clean' { Invoke-Clean }
+        }
+    }
+}
+finally {
+    Pop-Location
+}

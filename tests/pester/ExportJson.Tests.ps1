@@ -1,0 +1,64 @@
+BeforeAll {
+    Import-Module (Join-Path $PSScriptRoot '../../ProjectionReplay.psd1') -Force
+}
+
+Describe 'Export-Json' {
+    BeforeEach {
+        Push-Location $TestDrive
+    }
+
+    AfterEach {
+        Pop-Location
+        Get-ChildItem $TestDrive | Remove-Item
+    }
+
+    It 'writes what ConvertFrom-Json reads back' {
+        $items = [pscustomobject]@{ Name = 'größe'; Size = 3; When = [datetime]::UtcNow.Date }, [pscustomobject]@{ Name = $null; Size = 1.5; When = $null }
+        $items | Export-Json items.json
+
+        $back = Get-Content items.json -Raw | ConvertFrom-Json
+        $back.Name | Should -Be 'größe', $null
+        $back.Size | Should -Be 3, 1.5
+        $back[0].When | Should -Be $items[0].When
+    }
+
+    It 'writes JSON Lines for <_>' -ForEach 'items.jsonl', 'items.ndjson' {
+        Get-Process -Id $PID | Select-Object Id, ProcessName | Export-Json $_
+        1..3 | Export-Json $_ -Append
+
+        Get-Content $_ | Should -HaveCount 4
+        (Get-Content $_ -First 1 | ConvertFrom-Json).Id | Should -Be $PID
+    }
+
+    It 'leaves a valid file when the pipeline is ended early' {
+        $first = 1..1000 | Export-Json items.json -PassThru | Select-Object -First 2
+
+        $first | Should -Be 1, 2
+        (Get-Content items.json -Raw | ConvertFrom-Json).Count | Should -BeGreaterOrEqual 2
+    }
+
+    It 'leaves a valid file when the pipeline fails' {
+        { 1, 2, 3 | ForEach-Object { if ($_ -eq 3) { throw 'upstream' }; $_ } | Export-Json items.json } | Should -Throw 'upstream'
+
+        Get-Content items.json -Raw | ConvertFrom-Json | Should -Be 1, 2
+    }
+
+    It 'appends to what is there' {
+        1, 2 | Export-Json items.json
+        3 | Export-Json items.json -Append
+
+        Get-Content items.json -Raw | ConvertFrom-Json | Should -Be 1, 2, 3
+    }
+
+    It 'does not overwrite with -NoClobber' {
+        1 | Export-Json items.json
+        { 2 | Export-Json items.json -NoClobber } | Should -Throw -ErrorId 'FileExists,ProjectionReplay.PowerShell.ExportJsonCommand'
+    }
+
+    It 'writes any object without a complaint' {
+        Get-Item $PSHOME, (Get-Process -Id $PID).Path | Export-Json items.json -Depth 1
+        $PSVersionTable, (Get-Date), (Get-Command Get-Item), $Host, $ExecutionContext | Export-Json items.json -Depth 2 -Append
+
+        (Get-Content items.json -Raw | ConvertFrom-Json).Count | Should -Be 7
+    }
+}
