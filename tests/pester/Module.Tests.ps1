@@ -13,6 +13,11 @@ Describe 'The module' {
         (Get-Command -Module ProjectionReplay).Name | Sort-Object | Should -Be (Test-ModuleManifest $manifest).ExportedCmdlets.Keys.ForEach{ $_ }
     }
 
+    It 'has one version' {
+        $assembly = [System.Reflection.AssemblyName]::GetAssemblyName((Join-Path (Split-Path $manifest) 'bin/ProjectionReplay.PowerShell.dll'))
+        $assembly.Version.ToString(3) | Should -Be (Test-ModuleManifest $manifest).Version.ToString()
+    }
+
     It 'keeps its libraries out of the load context of PowerShell' {
         $null = Get-ReplayProjection
         $names = [System.Runtime.Loader.AssemblyLoadContext]::Default.Assemblies.ForEach{ $_.GetName().Name }

@@ -81,9 +81,14 @@ public sealed class InvokeProjectionReplayCommand : PSCmdlet, IDisposable
     [ValidateNotNullOrEmpty]
     public string? LogDirectory { get; set; }
 
-    /// <summary>Assemblies with projections of your own, besides those of <c>PROJECTION_REPLAY_PATH</c>.</summary>
-    [Parameter]
+    /// <summary>
+    /// Assemblies with projections of your own, besides those of <c>PROJECTION_REPLAY_PATH</c>. A projection that comes
+    /// from <c>Get-ReplayProjection -Path</c> brings its assembly along.
+    /// </summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("Source")]
     [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
     public string[] Path { get; set; } = [];
 
     /// <inheritdoc/>

@@ -5,6 +5,9 @@ namespace ProjectionReplay.PowerShell;
 /// <summary>A fold projection that can be replayed, flat for tables and files. Immutable.</summary>
 public sealed record ProjectionInfo
 {
+    /// <summary>The <see cref="Source"/> of projections that come with the module.</summary>
+    internal const string BuiltIn = "built-in";
+
     /// <summary>The name, for <c>Invoke-ProjectionReplay -Projection</c>.</summary>
     public required string Name { get; init; }
 

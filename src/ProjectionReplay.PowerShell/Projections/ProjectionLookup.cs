@@ -29,7 +29,7 @@ internal sealed class ProjectionLookup
     /// <param name="paths">Assemblies as PowerShell paths; wildcards are expanded.</param>
     /// <exception cref="ReplayException">An assembly cannot be loaded.</exception>
     public static ProjectionLookup Load(PSCmdlet cmdlet, IEnumerable<string> paths) =>
-        Load(paths.SelectMany(path => Expand(cmdlet, path)));
+        Load(paths.Where(path => path != ProjectionInfo.BuiltIn).SelectMany(path => Expand(cmdlet, path)));
 
     /// <summary>Loads them from files.</summary>
     /// <exception cref="ReplayException">An assembly cannot be loaded.</exception>
@@ -50,6 +50,8 @@ internal sealed class ProjectionLookup
 
     private static Collection<string> Expand(PSCmdlet cmdlet, string path)
     {
+        // A full path, as from a projection's source, may hold brackets that mean themselves.
+        if (System.IO.Path.IsPathFullyQualified(path) && File.Exists(path)) return [path];
         var files = cmdlet.SessionState.Path.GetResolvedProviderPathFromPSPath(path, out var provider);
         return provider.Name == "FileSystem" ? files : throw new ReplayException(
             ReplayError.ProjectionAssemblyInvalid,

@@ -11,21 +11,27 @@ internal sealed class ProgressBars(ICommandRuntime runtime, PSHost host, string 
     private const int BatchId = 2;
     private const int PhaseCount = 6;
 
+    // A terminal that is written to more often shows nothing more, and slows the pipeline down.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
     // A host tells bars of the same number apart by who shows them.
     private static long _lastSource = 0x5265706c61790000;
 
     private readonly long _source = Interlocked.Increment(ref _lastSource);
     private ReplayProgress? _shown;
+    private long _shownAt;
     private bool _isVisible;
 
     /// <summary>Says that the run is being prepared.</summary>
     public void ShowPreparation() => Write(new(RunId, activity, Strings.ProgressPreparing));
 
-    /// <summary>Shows the latest progress, if it is news.</summary>
+    /// <summary>Shows the latest progress, if it is news and the last is not too fresh.</summary>
     public void Show(ReplayProgress? progress)
     {
         if (progress is null || ReferenceEquals(progress, _shown)) return;
+        if (_shown is not null && TimeProvider.System.GetElapsedTime(_shownAt) < Pause) return;
         _shown = progress;
+        _shownAt = TimeProvider.System.GetTimestamp();
         Write(DescribeRun(progress));
         if (progress.Batch > 0) Write(DescribeBatch(progress));
     }

@@ -70,6 +70,18 @@ public sealed class GetReplayProjectionTests
     }
 
     [Fact]
+    public async Task Projection_of_another_assembly_brings_it_along_to_the_replay()
+    {
+        var assembly = Path.Combine(AppContext.BaseDirectory, "sample-projections", "SampleProjections.dll");
+
+        var lines = await ChildShell.RunAsync(
+            $"Get-ReplayProjection -Path '{assembly}' | Where-Object Source -ne built-in | Invoke-ProjectionReplay -TenantId t -Since 2026-01-01");
+
+        // It got past the look-up, to the servers.
+        Assert.StartsWith("ERROR ConnectionUrlMissing", Assert.Single(lines), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Assembly_that_is_not_there_is_an_error()
     {
         using var session = new PowerShellSession();

@@ -134,14 +134,30 @@ public sealed class InvokeProjectionReplayTests(TestServers servers) : IDisposab
     }
 
     [Fact]
-    public async Task Progress_is_shown_and_taken_away_at_the_end()
+    public async Task Progress_is_shown_ten_times_a_second_at_most_and_taken_away_at_the_end()
     {
-        var tenant = await new TestTenant(servers).AddEvaluations(5).AppendAsync();
+        var tenant = await new TestTenant(servers).AddEvaluations(30).AppendAsync();
 
-        var outcome = Run(tenant, "Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 @urls").ShouldSucceed();
+        var started = TimeProvider.System.GetTimestamp();
+        var outcome = Run(tenant, "Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 -AggregateBatchSize 1 @urls").ShouldSucceed();
+        var tenths = TimeProvider.System.GetElapsedTime(started) / TimeSpan.FromMilliseconds(100);
 
-        Assert.All(outcome.Progress, record => Assert.Contains(tenant.Id, outcome.Progress[0].Activity, StringComparison.Ordinal));
+        var run = outcome.Progress.Where(record => record.ActivityId == 1).ToList();
+        Assert.All(run, record => Assert.Contains($"projection 'evaluationState' for tenant '{tenant.Id}'", record.Activity, StringComparison.Ordinal));
+        Assert.InRange(run.Count, 3, tenths + 3);
+        Assert.All(outcome.Progress.Where(record => record.ActivityId == 2), record => Assert.Equal(1, record.ParentActivityId));
+        Assert.Contains(outcome.Progress, record => record.StatusDescription.StartsWith("Phase ", StringComparison.Ordinal));
         ShouldHaveCompletedItsProgress(outcome);
+    }
+
+    [Fact]
+    public async Task Log_that_cannot_be_written_is_an_error_before_anything_is_marked()
+    {
+        var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
+
+        Run(tenant, "Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 -LogDirectory missing @urls").ShouldFailWith("LogUnavailable");
+
+        await ShouldHaveNothingLeftAsync(tenant);
     }
 
     [Fact]
