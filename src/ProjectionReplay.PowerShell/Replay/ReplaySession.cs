@@ -28,13 +28,16 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
         var request = new ReplayRequest { Projection = projection, TenantId = tenantId, Since = new DateTimeOffset(since), Options = options };
         var target = Strings.ReplayTarget.With(projection.Definition.Name, tenantId);
         var messages = new ReplayMessages();
-        var progress = new ProgressBars(cmdlet.CommandRuntime, cmdlet.Host, Strings.ProgressActivity.With(target));
+        var progress = new ProgressBars(cmdlet.CommandRuntime, cmdlet.Host, Strings.ProgressActivity.With(projection.Definition.Name, tenantId));
         var pump = new EnginePump(cmdlet, messages, progress, stopping);
         Task<ReplayRun>? preparation = null;
         try
         {
             progress.ShowPreparation();
             pump.Run(token => preparation = engine.PrepareAsync(request, IsDryRun, messages, token));
+
+            // A bar would stand in the way of the questions that may come now.
+            progress.Complete();
             Start(preparation!.Result, pump, target, since);
         }
         finally
