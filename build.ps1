@@ -66,7 +66,7 @@ function Invoke-Package {
     $module = Join-Path $out 'ProjectionReplay' $version
     if (Test-Path $module) { Remove-Item -Recurse -Force $module }
     $null = New-Item -ItemType Directory -Force $module
-    'ProjectionReplay.psd1', 'LICENSE', 'bin' | ForEach-Object { Copy-Item -Recurse (Join-Path $PSScriptRoot $_) $module }
+    'ProjectionReplay.psd1', 'bin', 'README.md', 'CHANGELOG.md', 'LICENSE' | ForEach-Object { Copy-Item -Recurse (Join-Path $PSScriptRoot $_) $module }
     Write-Host "The module is in $module"
 }
 
