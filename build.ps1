@@ -37,7 +37,7 @@ function Invoke-Test {
 }
 
 function Invoke-PesterTest {
-    if (-not (Get-Module -ListAvailable Pester | Where-Object Version -GE '5.0')) {
+    if (-not (Get-Module -ListAvailable Pester | Where-Object { $_.Version.Major -ge 5 })) {
         throw 'Pester 5 is missing. Install it with: Install-PSResource Pester'
     }
 
@@ -50,11 +50,15 @@ function Invoke-PesterTest {
         Import-Module Pester -MinimumVersion 5.0
         $settings = New-PesterConfiguration
         $settings.Run.Path = $tests
-        $settings.Run.Exit = $true
+        $settings.Run.PassThru = $true
         $settings.Output.Verbosity = 'Detailed'
         $settings.TestResult.Enabled = $true
         $settings.TestResult.OutputPath = Join-Path $out 'pester.xml'
-        Invoke-Pester -Configuration $settings
+        $result = Invoke-Pester -Configuration $settings
+
+        # In the words of the .NET tests, so that one can add them up.
+        "  total: $($result.TotalCount)", "  failed: $($result.FailedCount)", "  succeeded: $($result.PassedCount)", "  skipped: $($result.SkippedCount)"
+        exit [int]($result.Result -ne 'Passed')
     }
     $null = New-Item -ItemType Directory -Force $out
     & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command $script -args $tests, $out
