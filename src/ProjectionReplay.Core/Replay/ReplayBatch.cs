@@ -62,11 +62,18 @@ internal sealed class ReplayBatch(BatchContext context, int number, int batchCou
     /// <summary>
     /// Gives the batch's aggregates back to the live handlers after a failure. Never throws: the failure is the news.
     /// </summary>
-    public async Task AbandonAsync(TimeSpan timeout)
+    public async Task AbandonAsync(ReplayLock runLock, TimeSpan timeout)
     {
         using var patience = new CancellationTokenSource(timeout, context.TimeProvider);
         try
         {
+            // A run that took over has marked the aggregates again: its markers are not ours to remove.
+            if (runLock.Lost.IsCancellationRequested
+                && !await context.Faults.CallAsync(Server.Redis, "Regaining the run lock", runLock.TryRegainAsync, patience.Token).ConfigureAwait(false))
+            {
+                return;
+            }
+
             await context.Faults.CallAsync(
                 Server.Redis, "Removing markers", token => context.Markers.RemoveAsync(_keys, token), patience.Token).ConfigureAwait(false);
         }

@@ -1,3 +1,5 @@
+using ProjectionReplay.Coordination;
+
 namespace ProjectionReplay.Replay;
 
 /// <summary>How a replay works; every option has a safe default.</summary>
@@ -20,6 +22,9 @@ public sealed record ReplayOptions
 
     /// <summary>The directory that the replay log is written to, or null for none.</summary>
     public string? LogDirectory { get; init; }
+
+    /// <summary>How long the run lock outlives a run that died.</summary>
+    internal TimeSpan LockExpiry { get; init; } = ReplayLock.DefaultExpiry;
 
     /// <summary>Called at every boundary of the cycle, so that tests can fail a run exactly there.</summary>
     internal Func<ReplayBoundary, CancellationToken, ValueTask>? Probe { get; init; }

@@ -29,7 +29,4 @@ public sealed record ReplayPlan
 
     /// <summary>Markers that an interrupted run left behind: live handlers hold back the events of those aggregates.</summary>
     public required long StaleMarkerCount { get; init; }
-
-    /// <summary>Whether an earlier run left something behind.</summary>
-    internal bool HasPreviousRun => PreviousCompletedCount > 0 || StaleMarkerCount > 0;
 }

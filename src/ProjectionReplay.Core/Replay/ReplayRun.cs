@@ -64,17 +64,59 @@ public sealed class ReplayRun : IAsyncDisposable
     public async Task ExecuteAsync(PreviousRunAction previousRun, CancellationToken cancellationToken)
     {
         if (_projection is null) throw new InvalidOperationException("A dry run cannot be executed.");
-        if (previousRun == PreviousRunAction.Refuse && Plan.HasPreviousRun) throw PreviousRunFound();
+        var runLock = await TakeLockAsync(cancellationToken).ConfigureAwait(false);
+        await using (runLock.ConfigureAwait(false))
+        {
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, runLock.Lost);
+            try
+            {
+                await ExecuteLockedAsync(previousRun, runLock, stop.Token).ConfigureAwait(false);
+            }
+            catch (Exception exception) when (runLock.Lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            {
+                throw exception as ReplayException ?? LockLost(exception);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Removes what an interrupted run of the same projection and tenant left behind, and replays nothing.
+    /// </summary>
+    /// <exception cref="ReplayException">Redis is out of reach, or another run is at work.</exception>
+    public async Task CleanUpAsync(CancellationToken cancellationToken)
+    {
+        var runLock = await TakeLockAsync(cancellationToken).ConfigureAwait(false);
+        await using (runLock.ConfigureAwait(false))
+        {
+            await _faults.CallAsync(
+                Server.Redis, "Removing stale markers", token => _previous.RemoveMarkersAsync(token), cancellationToken).ConfigureAwait(false);
+            await _faults.CallAsync(
+                Server.Redis, "Clearing the completed set", token => _previous.ForgetCompletedAsync(token), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _servers.DisposeAsync();
+
+    private async Task ExecuteLockedAsync(PreviousRunAction previousRun, ReplayLock runLock, CancellationToken cancellationToken)
+    {
+        // What the plan found may have changed before the lock was taken.
+        var (completed, stale) = await _faults.CallAsync(
+            Server.Redis, "Looking for a previous run", _previous.CountAsync, cancellationToken).ConfigureAwait(false);
+        var hasPreviousRun = completed + stale > 0;
+        if (hasPreviousRun && previousRun == PreviousRunAction.Refuse) throw PreviousRunFound(completed, stale);
 
         var reporter = new RunReporter(_request, _messages, OpenLog(), _timeProvider);
         await using (reporter.ConfigureAwait(false))
         {
             var started = _timeProvider.GetTimestamp();
             await ReportStartAsync(reporter, cancellationToken).ConfigureAwait(false);
-            var aggregates = await SettlePreviousRunAsync(previousRun, reporter, cancellationToken).ConfigureAwait(false);
-            var replayed = await ReplayBatchesAsync(aggregates, reporter, cancellationToken).ConfigureAwait(false);
+            var aggregates = hasPreviousRun
+                ? await SettlePreviousRunAsync(previousRun, reporter, cancellationToken).ConfigureAwait(false)
+                : _aggregates;
+            var replayed = await ReplayBatchesAsync(aggregates, runLock, reporter, cancellationToken).ConfigureAwait(false);
             await _faults.CallAsync(
-                Server.Redis, "Clearing the completed set", token => _previous.ForgetAsync(_aggregates, Plan.HasPreviousRun, token), cancellationToken).ConfigureAwait(false);
+                Server.Redis, "Clearing the completed set", token => _previous.ForgetAsync(_aggregates, hasPreviousRun, token), cancellationToken).ConfigureAwait(false);
             await reporter.StepAsync(
                 "complete",
                 entry => entry with
@@ -88,20 +130,27 @@ public sealed class ReplayRun : IAsyncDisposable
         }
     }
 
-    /// <summary>
-    /// Removes what an interrupted run of the same projection and tenant left behind, and replays nothing.
-    /// </summary>
-    /// <exception cref="ReplayException">Redis is out of reach.</exception>
-    public async Task CleanUpAsync(CancellationToken cancellationToken)
+    private async Task<ReplayLock> TakeLockAsync(CancellationToken cancellationToken)
     {
-        await _faults.CallAsync(
-            Server.Redis, "Removing stale markers", token => _previous.RemoveMarkersAsync(token), cancellationToken).ConfigureAwait(false);
-        await _faults.CallAsync(
-            Server.Redis, "Clearing the completed set", token => _previous.ForgetCompletedAsync(token), cancellationToken).ConfigureAwait(false);
+        var (runLock, holder) = await _faults.CallAsync(
+            Server.Redis,
+            "Taking the run lock",
+            token => ReplayLock.TakeAsync(
+                _servers.Redis, Plan.Projection, Plan.TenantId, _request.Options.LockExpiry, _timeProvider, WarnOfWait, token),
+            cancellationToken).ConfigureAwait(false);
+        return runLock ?? throw new ReplayException(
+            ReplayError.ReplayLocked,
+            $"Another replay of projection '{Plan.Projection}' for tenant '{Plan.TenantId}' is at work: {holder?.ToString() ?? "its holder cannot be told"}. Wait for it to end, or stop it, then try again.");
+
+        void WarnOfWait(ReplayLockHolder? other) => _messages.TrySend(new ReplayWarningMessage(string.Create(
+            CultureInfo.InvariantCulture,
+            $"The lock of projection '{Plan.Projection}' for tenant '{Plan.TenantId}' is held by {other?.ToString() ?? "an unknown run"}. Waiting up to {_request.Options.LockExpiry.TotalSeconds:0.###} s, in case that run died.")));
     }
 
-    /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _servers.DisposeAsync();
+    private ReplayException LockLost(Exception exception) => new(
+        ReplayError.ReplayLocked,
+        $"The run lost its lock on projection '{Plan.Projection}' for tenant '{Plan.TenantId}' and stopped: Redis was out of reach for too long, or this machine was held up. Run again with -Resume.",
+        exception);
 
     private async Task ReportStartAsync(RunReporter reporter, CancellationToken cancellationToken)
     {
@@ -121,7 +170,6 @@ public sealed class ReplayRun : IAsyncDisposable
     private async Task<List<AggregateKey>> SettlePreviousRunAsync(
         PreviousRunAction previousRun, RunReporter reporter, CancellationToken cancellationToken)
     {
-        if (!Plan.HasPreviousRun) return _aggregates;
         var removed = await _faults.CallAsync(Server.Redis, "Removing stale markers", _previous.RemoveMarkersAsync, cancellationToken).ConfigureAwait(false);
         if (removed > 0) reporter.Verbose(string.Create(CultureInfo.InvariantCulture, $"Removed {removed:N0} markers of an interrupted run."));
         if (previousRun == PreviousRunAction.Restart)
@@ -136,7 +184,8 @@ public sealed class ReplayRun : IAsyncDisposable
         return remaining;
     }
 
-    private async Task<int> ReplayBatchesAsync(List<AggregateKey> aggregates, RunReporter reporter, CancellationToken cancellationToken)
+    private async Task<int> ReplayBatchesAsync(
+        List<AggregateKey> aggregates, ReplayLock runLock, RunReporter reporter, CancellationToken cancellationToken)
     {
         var size = _request.Options.AggregateBatchSize;
         var batchCount = (aggregates.Count + size - 1) / size;
@@ -163,12 +212,15 @@ public sealed class ReplayRun : IAsyncDisposable
             }
             catch (Exception exception)
             {
-                var isCancelled = cancellationToken.IsCancellationRequested;
-                await batch.AbandonAsync(isCancelled ? PatienceWhenCancelled : PatienceWhenFailed).ConfigureAwait(false);
-                var failure = Explain(exception, isCancelled, number, batchCount);
+                var failure = runLock.Lost.IsCancellationRequested ? LockLost(exception) : Explain(exception, number, batchCount, cancellationToken);
+                await AbandonAsync(batch, runLock, cancellationToken).ConfigureAwait(false);
                 await reporter.LastStepAsync(
                     "error", entry => entry with { Batch = number, BatchCount = batchCount, Message = failure.Message }).ConfigureAwait(false);
-                if (isCancelled) throw new OperationCanceledException(failure.Message, exception, cancellationToken);
+                if (failure.Error == ReplayError.ReplayFailed && cancellationToken.IsCancellationRequested)
+                {
+                    throw new OperationCanceledException(failure.Message, exception, cancellationToken);
+                }
+
                 throw failure;
             }
         }
@@ -176,11 +228,18 @@ public sealed class ReplayRun : IAsyncDisposable
         return replayed;
     }
 
-    private static ReplayException Explain(Exception exception, bool isCancelled, int number, int batchCount)
+    /// <summary>Gives a batch back to the live handlers, unless another run has taken over meanwhile.</summary>
+    private static async Task AbandonAsync(ReplayBatch batch, ReplayLock runLock, CancellationToken cancellationToken)
+    {
+        var patience = cancellationToken.IsCancellationRequested ? PatienceWhenCancelled : PatienceWhenFailed;
+        await batch.AbandonAsync(runLock, patience).ConfigureAwait(false);
+    }
+
+    private static ReplayException Explain(Exception exception, int number, int batchCount, CancellationToken cancellationToken)
     {
         var (error, reason) = exception switch
         {
-            _ when isCancelled => (ReplayError.ReplayFailed, "The run was cancelled."),
+            _ when cancellationToken.IsCancellationRequested => (ReplayError.ReplayFailed, "The run was cancelled."),
             ReplayException known => (known.Error, known.Message),
             InvalidEventPayloadException payload => (ReplayError.InvalidEventPayload, payload.Message),
             _ => (ReplayError.ReplayFailed, $"{exception.GetType().Name}: {exception.Message}"),
@@ -193,10 +252,10 @@ public sealed class ReplayRun : IAsyncDisposable
             exception);
     }
 
-    private ReplayException PreviousRunFound() => new(
+    private ReplayException PreviousRunFound(long completed, long stale) => new(
         ReplayError.PreviousRunFound,
         string.Create(CultureInfo.InvariantCulture, $"""
-            An earlier replay of projection '{Plan.Projection}' for tenant '{Plan.TenantId}' left off half way: {Plan.PreviousCompletedCount:N0} aggregates are completed, {Plan.StaleMarkerCount:N0} markers are left. Run again with -Resume to go on from there, or with -Restart to start over.
+            An earlier replay of projection '{Plan.Projection}' for tenant '{Plan.TenantId}' left off half way: {completed:N0} aggregates are completed, {stale:N0} markers are left. Run again with -Resume to go on from there, or with -Restart to start over.
             """));
 
     private ReplayLogWriter? OpenLog()
