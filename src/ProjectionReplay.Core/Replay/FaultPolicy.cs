@@ -46,7 +46,7 @@ internal sealed class FaultPolicy
                 ShouldHandle = static arguments => ValueTask.FromResult(
                     arguments.Outcome.Exception is { } exception
                     && !arguments.Context.CancellationToken.IsCancellationRequested
-                    && IsTransient(exception, arguments.Context.Properties.GetValue(RetrySafe, false))),
+                    && IsTransient(exception)),
                 OnRetry = arguments => messages.SendAsync(
                     new ReplayVerboseMessage(string.Create(
                         CultureInfo.InvariantCulture,
@@ -56,23 +56,16 @@ internal sealed class FaultPolicy
             .Build();
     }
 
-    private static ResiliencePropertyKey<bool> RetrySafe { get; } = new("retry-safe");
-
     /// <summary>Calls a server.</summary>
     /// <param name="server">The server, for messages.</param>
     /// <param name="operation">What is being done, for messages: "Reading events".</param>
-    /// <param name="action">The call, which may be made several times.</param>
+    /// <param name="action">The call, which may be made several times, even when an earlier one took effect unnoticed.</param>
     /// <param name="cancellationToken">Abandons call and retries.</param>
-    /// <param name="isRetrySafe">
-    /// Whether the call may be repeated even when nobody knows whether it took effect. When not, only failures that the
-    /// server itself answered with, having changed nothing, are retried.
-    /// </param>
     /// <exception cref="ReplayException">The call failed for good.</exception>
     public async Task<T> CallAsync<T>(
-        Server server, string operation, Func<CancellationToken, Task<T>> action, CancellationToken cancellationToken, bool isRetrySafe = true)
+        Server server, string operation, Func<CancellationToken, Task<T>> action, CancellationToken cancellationToken)
     {
         var context = ResilienceContextPool.Shared.Get(operation, cancellationToken);
-        context.Properties.Set(RetrySafe, isRetrySafe);
         try
         {
             return await _pipeline.ExecuteAsync(
@@ -100,10 +93,9 @@ internal sealed class FaultPolicy
             },
             cancellationToken);
 
-    private static bool IsTransient(Exception exception, bool isRetrySafe) => exception switch
+    private static bool IsTransient(Exception exception) => exception switch
     {
         PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected } => true,
-        _ when !isRetrySafe => false,
         NpgsqlException npgsql => npgsql.IsTransient,
         ClickHouseServerException clickHouse => PassingClickHouseErrors.Contains(clickHouse.ErrorCode),
         HttpRequestException http => http.StatusCode is null or HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests

@@ -11,6 +11,10 @@ internal interface IProjectionRun
     /// <summary>Checks, before anything is marked, that the states can be stored.</summary>
     Task CheckAsync(CancellationToken cancellationToken);
 
+    /// <summary>Which of some aggregates an earlier replay accounts for, and up to which event id.</summary>
+    Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(
+        IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken);
+
     /// <summary>Starts a fold over one stream of events. Each stream has a fold of its own.</summary>
     IStreamFold StartFold();
 
@@ -18,8 +22,10 @@ internal interface IProjectionRun
     /// Stores what the folds of one batch came to: all of it in one go. Returns warnings for the operator.
     /// </summary>
     /// <param name="folds">The folds in the order of their aggregates; each came from <see cref="StartFold"/>.</param>
+    /// <param name="cutoffs">The last event id folded, of each aggregate.</param>
     /// <param name="cancellationToken">Abandons the write.</param>
-    Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<IStreamFold> folds, CancellationToken cancellationToken);
+    Task<IReadOnlyList<string>> StoreAsync(
+        IReadOnlyList<IStreamFold> folds, IReadOnlyDictionary<AggregateKey, string> cutoffs, CancellationToken cancellationToken);
 }
 
 /// <summary>The fold of one stream of events, in key order. Not thread-safe.</summary>
@@ -38,12 +44,17 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
 {
     public Task CheckAsync(CancellationToken cancellationToken) => store.CheckAsync(cancellationToken);
 
+    public Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(
+        IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken) =>
+        store.FindReplayedAsync(aggregates, cancellationToken);
+
     public IStreamFold StartFold() => new StreamFold(projection);
 
-    public Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<IStreamFold> folds, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<string>> StoreAsync(
+        IReadOnlyList<IStreamFold> folds, IReadOnlyDictionary<AggregateKey, string> cutoffs, CancellationToken cancellationToken)
     {
         var states = folds.Count == 1 ? ((StreamFold)folds[0]).States : [.. folds.SelectMany(fold => ((StreamFold)fold).States)];
-        return store.StoreAsync(states, cancellationToken);
+        return store.StoreAsync(new StateBatch<TState>(states, cutoffs), cancellationToken);
     }
 
     /// <summary>

@@ -29,6 +29,9 @@ internal sealed record BatchContext(
 /// </summary>
 internal sealed class ReplayBatch(BatchContext context, int number, int batchCount, IReadOnlyList<AggregateKey> aggregates, int replayedBefore)
 {
+    private const string AlreadyCounted =
+        "Some aggregates were counted by an earlier replay, as the table projection_replay_ledger says: they are skipped, and nothing is counted twice.";
+
     private readonly List<string> _keys = [.. aggregates.Select(aggregate => aggregate.ToString())];
     private long _eventCount;
 
@@ -38,13 +41,13 @@ internal sealed class ReplayBatch(BatchContext context, int number, int batchCou
     {
         await PhaseAsync(ReplayPhase.Mark, MarkAsync, cancellationToken).ConfigureAwait(false);
         await PhaseAsync(ReplayPhase.Drain, DrainAsync, cancellationToken).ConfigureAwait(false);
-        var bounded = await PhaseAsync(ReplayPhase.Cutoff, CutOffAsync, cancellationToken).ConfigureAwait(false);
+        var (bounded, replayed) = await PhaseAsync(ReplayPhase.Cutoff, CutOffAsync, cancellationToken).ConfigureAwait(false);
         _eventCount = bounded.Sum(aggregate => aggregate.RowCount);
 
         var started = context.TimeProvider.GetTimestamp();
         var eventsBefore = context.Reporter.EventsProcessed;
         var folds = await PhaseAsync(ReplayPhase.Load, token => LoadAsync(bounded, token), cancellationToken).ConfigureAwait(false);
-        await PhaseAsync(ReplayPhase.Store, token => StoreAsync(folds, token), cancellationToken).ConfigureAwait(false);
+        await PhaseAsync(ReplayPhase.Store, token => StoreAsync(folds, bounded, token), cancellationToken).ConfigureAwait(false);
         await StepAsync(
             "replay-batch",
             entry => entry with
@@ -55,7 +58,8 @@ internal sealed class ReplayBatch(BatchContext context, int number, int batchCou
             },
             cancellationToken).ConfigureAwait(false);
 
-        await PhaseAsync(ReplayPhase.Unmark, token => UnmarkAsync(bounded, token), cancellationToken).ConfigureAwait(false);
+        List<string> done = [.. bounded.Select(aggregate => aggregate.Key.ToString()), .. replayed];
+        await PhaseAsync(ReplayPhase.Unmark, token => UnmarkAsync(done, token), cancellationToken).ConfigureAwait(false);
         return bounded.Count;
     }
 
@@ -116,43 +120,70 @@ internal sealed class ReplayBatch(BatchContext context, int number, int batchCou
                 """));
     }
 
-    private async Task<List<BoundedAggregate>> CutOffAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Finds the boundary of each aggregate. One that an earlier replay accounts for keeps the boundary of that replay
+    /// and is not loaded: what came after it is the live handlers', who counted it or are going to.
+    /// </summary>
+    /// <returns>The aggregates to load, and the key strings of those that need not be.</returns>
+    private async Task<(List<BoundedAggregate> Bounded, List<string> Replayed)> CutOffAsync(CancellationToken cancellationToken)
     {
-        var bounded = new List<BoundedAggregate>(aggregates.Count);
-        for (var start = 0; start < aggregates.Count;)
+        var accounted = await context.Faults.CallAsync(
+            StoreServer, "Looking for earlier replays", token => context.Projection.FindReplayedAsync(aggregates, token), cancellationToken).ConfigureAwait(false);
+        var tails = await ReadTailsAsync(cancellationToken).ConfigureAwait(false);
+
+        var (bounded, replayed, without) = (new List<BoundedAggregate>(aggregates.Count), new List<string>(), new List<string>());
+        var cutoffs = new List<(string Key, string EventId)>(aggregates.Count);
+        foreach (var (aggregate, key) in aggregates.Zip(_keys))
         {
-            var end = start + 1;
-            while (end < aggregates.Count && aggregates[end].AggregateType == aggregates[start].AggregateType) end++;
-            var range = new AggregateRange(aggregates[start].AggregateType, aggregates[start].AggregateId, aggregates[end - 1].AggregateId);
-            var tails = await context.Faults.CallAsync(
-                Server.ClickHouse,
-                "Reading cutoffs",
-                token => context.Servers.EventLog.ReadTailsAsync(context.Selection, range, token),
-                cancellationToken).ConfigureAwait(false);
-            var tailById = tails.ToDictionary(tail => tail.AggregateId, StringComparer.Ordinal);
-            for (; start < end; start++)
+            if (accounted.TryGetValue(aggregate, out var earlier))
             {
-                if (tailById.TryGetValue(aggregates[start].AggregateId, out var tail))
-                {
-                    bounded.Add(new BoundedAggregate(aggregates[start], tail.LastEventId, tail.RowCount));
-                }
+                replayed.Add(key);
+                cutoffs.Add((key, earlier));
+            }
+            else if (tails.TryGetValue(aggregate, out var tail))
+            {
+                bounded.Add(new BoundedAggregate(aggregate, tail.LastEventId, tail.RowCount));
+                cutoffs.Add((key, tail.LastEventId));
+            }
+            else
+            {
+                without.Add(key);
             }
         }
 
-        var withEvents = bounded.Select(aggregate => aggregate.Key).ToHashSet();
-        var withoutEvents = aggregates.Where(aggregate => !withEvents.Contains(aggregate)).Select(aggregate => aggregate.ToString()).ToList();
         await context.Faults.CallAsync(
             Server.Redis,
             "Setting cutoffs",
             async token =>
             {
-                await context.Markers.RemoveAsync(withoutEvents, token).ConfigureAwait(false);
-                await context.Markers.SetCutoffsAsync(bounded.Select(aggregate => (aggregate.Key.ToString(), aggregate.Cutoff)), token).ConfigureAwait(false);
+                await context.Markers.RemoveAsync(without, token).ConfigureAwait(false);
+                await context.Markers.SetCutoffsAsync(cutoffs, token).ConfigureAwait(false);
             },
             cancellationToken).ConfigureAwait(false);
+        if (replayed.Count > 0) context.Reporter.Warn(AlreadyCounted);
         await StepAsync(
-            "cutoff-batch", entry => entry with { Count = aggregates.Count, WithEvents = bounded.Count }, cancellationToken).ConfigureAwait(false);
-        return bounded;
+            "cutoff-batch", entry => entry with { Count = aggregates.Count, WithEvents = cutoffs.Count }, cancellationToken).ConfigureAwait(false);
+        return (bounded, replayed);
+    }
+
+    private async Task<Dictionary<AggregateKey, AggregateTail>> ReadTailsAsync(CancellationToken cancellationToken)
+    {
+        var found = new Dictionary<AggregateKey, AggregateTail>(aggregates.Count);
+        for (var start = 0; start < aggregates.Count;)
+        {
+            var (first, end) = (aggregates[start], start + 1);
+            while (end < aggregates.Count && aggregates[end].AggregateType == first.AggregateType) end++;
+            var range = new AggregateRange(first.AggregateType, first.AggregateId, aggregates[end - 1].AggregateId);
+            var tails = await context.Faults.CallAsync(
+                Server.ClickHouse,
+                "Reading cutoffs",
+                token => context.Servers.EventLog.ReadTailsAsync(context.Selection, range, token),
+                cancellationToken).ConfigureAwait(false);
+            foreach (var tail in tails) found.Add(first with { AggregateId = tail.AggregateId }, tail);
+            start = end;
+        }
+
+        return found;
     }
 
     private async Task<IStreamFold[]> LoadAsync(List<BoundedAggregate> bounded, CancellationToken cancellationToken)
@@ -172,24 +203,25 @@ internal sealed class ReplayBatch(BatchContext context, int number, int batchCou
         return folds;
     }
 
-    private async Task StoreAsync(IStreamFold[] folds, CancellationToken cancellationToken)
+    private async Task StoreAsync(IStreamFold[] folds, List<BoundedAggregate> bounded, CancellationToken cancellationToken)
     {
+        var cutoffs = bounded.ToDictionary(aggregate => aggregate.Key, aggregate => aggregate.Cutoff);
         var warnings = await context.Faults.CallAsync(
-            context.Definition.Store == ProjectionStoreKind.Postgres ? Server.Postgres : Server.ClickHouse,
+            StoreServer,
             $"Writing to {context.Definition.Table}",
-            token => context.Projection.StoreAsync(folds, token),
-            cancellationToken,
-            isRetrySafe: context.Definition.ReplaySafety == ReplaySafety.LatestRow).ConfigureAwait(false);
+            token => context.Projection.StoreAsync(folds, cutoffs, token),
+            cancellationToken).ConfigureAwait(false);
         foreach (var warning in warnings) context.Reporter.Warn(warning);
     }
 
-    private async Task UnmarkAsync(List<BoundedAggregate> bounded, CancellationToken cancellationToken)
+    private async Task UnmarkAsync(List<string> keys, CancellationToken cancellationToken)
     {
-        var keys = bounded.ConvertAll(aggregate => aggregate.Key.ToString());
         await context.Faults.CallAsync(
             Server.Redis, "Removing markers", token => context.Markers.CompleteAsync(keys, token), cancellationToken).ConfigureAwait(false);
-        await StepAsync("unmark-batch", entry => entry with { Count = bounded.Count }, cancellationToken).ConfigureAwait(false);
+        await StepAsync("unmark-batch", entry => entry with { Count = keys.Count }, cancellationToken).ConfigureAwait(false);
     }
+
+    private Server StoreServer => context.Definition.Store == ProjectionStoreKind.Postgres ? Server.Postgres : Server.ClickHouse;
 
     private Task<bool> PhaseAsync(ReplayPhase phase, Func<CancellationToken, Task> work, CancellationToken cancellationToken) =>
         PhaseAsync(

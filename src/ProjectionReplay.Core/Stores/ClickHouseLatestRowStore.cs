@@ -15,9 +15,9 @@ public sealed class ClickHouseLatestRowStore<TState>(ClickHouseDatabase database
         database.RequireColumnsAsync(table.Name, [.. table.Columns.Select(column => column.Name)], cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<string>> StoreAsync(
-        IReadOnlyList<ProjectedState<TState>> states, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<string>> StoreAsync(StateBatch<TState> batch, CancellationToken cancellationToken)
     {
+        var states = batch.States;
         if (states.Count == 0) return [];
 
         await database.InsertAsync(

@@ -7,22 +7,38 @@ namespace ProjectionReplay.Stores;
 public interface IProjectionStore<TState>
     where TState : class
 {
-    /// <summary>Checks, before anything is marked, that the table is there.</summary>
+    /// <summary>Checks, before anything is marked, that the table is there. Only reads.</summary>
     /// <exception cref="Replay.ReplayException">The table is missing, or its server is out of reach.</exception>
     Task CheckAsync(CancellationToken cancellationToken);
 
     /// <summary>
-    /// Writes the states of one batch, in one go: when the task completes every row is durable; when it fails an
-    /// <see cref="Projections.ReplaySafety.Increment"/> store has changed nothing.
+    /// Which of some aggregates are accounted for by an earlier replay, so that they must not be replayed again, and
+    /// up to which event id. None for a store where the latest row wins.
     /// </summary>
-    /// <param name="states">
-    /// The states in the order of aggregates, then of first appearance of the key. For an increment store a projection
-    /// key stands once for each aggregate that contributes to it.
-    /// </param>
+    Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(
+        IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyDictionary<AggregateKey, string>>(new Dictionary<AggregateKey, string>());
+
+    /// <summary>
+    /// Writes the states of one batch, in one go: when the task completes every row is durable; when it fails an
+    /// <see cref="Projections.ReplaySafety.Increment"/> store has changed nothing. May be repeated with the same
+    /// aggregates: what was written for an aggregate before is replaced, never added to.
+    /// </summary>
+    /// <param name="batch">The states.</param>
     /// <param name="cancellationToken">Abandons the write.</param>
     /// <returns>Warnings for the operator, one for each kind of trouble; usually empty.</returns>
-    Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<ProjectedState<TState>> states, CancellationToken cancellationToken);
+    Task<IReadOnlyList<string>> StoreAsync(StateBatch<TState> batch, CancellationToken cancellationToken);
 }
+
+/// <summary>What the folds of one batch came to.</summary>
+/// <param name="States">
+/// The states in the order of aggregates, then of first appearance of the key. For an increment store a projection key
+/// stands once for each aggregate that contributes to it.
+/// </param>
+/// <param name="Cutoffs">The last event id that was folded, of each aggregate.</param>
+public sealed record StateBatch<TState>(
+    IReadOnlyList<ProjectedState<TState>> States, IReadOnlyDictionary<AggregateKey, string> Cutoffs)
+    where TState : class;
 
 /// <summary>The outcome of a fold: what one aggregate contributes to one projection key.</summary>
 /// <param name="Aggregate">The aggregate whose events were folded.</param>

@@ -1,66 +1,134 @@
 using System.Globalization;
 using Npgsql;
 using NpgsqlTypes;
+using ProjectionReplay.Events;
 using ProjectionReplay.Replay;
 
 namespace ProjectionReplay.Stores;
 
 /// <summary>
-/// Adds counts to the rows of a Postgres table. A batch is one statement over its distinct keys, in one transaction.
+/// Adds counts to the rows of a Postgres table, each aggregate once: a batch is one transaction over counters and
+/// <see cref="ReplayLedger"/>.
 /// </summary>
 /// <typeparam name="TState">The projection's state: a count for one key.</typeparam>
-public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, CounterTable<TState> table) : IProjectionStore<TState>
+/// <param name="dataSource">The database.</param>
+/// <param name="projection">The projection's name, which its ledger entries go by.</param>
+/// <param name="table">The counter table.</param>
+public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, string projection, CounterTable<TState> table) : IProjectionStore<TState>
     where TState : class
 {
+    private readonly ReplayLedger _ledger = new(projection);
+    private readonly string _quotedName = Sql.Quote(table.Name);
+
     /// <inheritdoc/>
     public async Task CheckAsync(CancellationToken cancellationToken)
     {
         var command = dataSource.CreateCommand("SELECT to_regclass($1) IS NOT NULL");
         await using (command.ConfigureAwait(false))
         {
-            command.Parameters.AddWithValue(Quote(table.Name));
+            command.Parameters.Add(Sql.Text(_quotedName));
             if (await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is true) return;
         }
 
         throw new ReplayException(
             ReplayError.TableMissing,
-            $"Postgres has no table {Quote(table.Name)} on its search path. Check the database and schema of the Postgres URL, and that the migrations have run there.");
+            $"Postgres has no table {_quotedName} on its search path. Check the database and schema of the Postgres URL, and that the migrations have run there.");
     }
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<string>> StoreAsync(
-        IReadOnlyList<ProjectedState<TState>> states, CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(
+        IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken)
     {
-        if (states.Count == 0) return [];
-        var command = dataSource.CreateCommand(IncrementSql());
-        await using (command.ConfigureAwait(false))
+        var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
         {
-            Bind(command, Coalesce(states));
-            await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+            var byKey = aggregates.ToDictionary(aggregate => aggregate.ToString(), StringComparer.Ordinal);
+            var cutoffs = await _ledger.FindCutoffsAsync(connection, [.. byKey.Keys], cancellationToken).ConfigureAwait(false);
+            return cutoffs.ToDictionary(entry => byKey[entry.Key], entry => entry.Value);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<string>> StoreAsync(StateBatch<TState> batch, CancellationToken cancellationToken)
+    {
+        if (batch.States.Count == 0) return [];
+        var entries = Contributions(batch);
+        var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
+        {
+            var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+            await using (transaction.ConfigureAwait(false))
+            {
+                var before = await _ledger.LockContributionsAsync(
+                    connection, [.. entries.Select(entry => entry.AggregateKey)], cancellationToken).ConfigureAwait(false);
+                var increments = Coalesce(batch, entries, before);
+                var commands = new NpgsqlBatch(connection, transaction) { BatchCommands = { Increment(increments), _ledger.Record(entries) } };
+                await using (commands.ConfigureAwait(false))
+                {
+                    await commands.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+                }
+
+                await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+            }
         }
 
         return [];
     }
 
-    /// <summary>
-    /// One increment for each key, however many aggregates share it, in the order of the keys: writers that meet lock
-    /// the same rows in the same order, so they cannot block each other for ever.
-    /// </summary>
-    private List<Increment> Coalesce(IReadOnlyList<ProjectedState<TState>> states)
+    private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
     {
-        var byKey = new Dictionary<string, Increment>(StringComparer.Ordinal);
-        foreach (var state in states)
+        var connection = await dataSource.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        await _ledger.EnsureAsync(connection, _quotedName, cancellationToken).ConfigureAwait(false);
+        return connection;
+    }
+
+    /// <summary>
+    /// What each aggregate contributes, in the order of the key strings: writers that meet lock the same rows in the
+    /// same order, so they cannot block each other for ever.
+    /// </summary>
+    private List<LedgerEntry> Contributions(StateBatch<TState> batch)
+    {
+        var entries = new List<LedgerEntry>(batch.Cutoffs.Count);
+        LedgerEntry? entry = null;
+        AggregateKey current = default;
+        foreach (var state in batch.States)
         {
-            var count = table.Count(state.State);
-            var timestamp = table.LastEventTimestamp(state.State);
-            if (byKey.TryGetValue(state.Key, out var increment))
+            if (entry is null || state.Aggregate != current)
             {
-                increment.Count = checked(increment.Count + count);
-                increment.LastEventTimestamp = Math.Max(increment.LastEventTimestamp, timestamp);
+                current = state.Aggregate;
+                entry = new LedgerEntry(current.ToString(), batch.Cutoffs[current], new Dictionary<string, int>(1, StringComparer.Ordinal));
+                entries.Add(entry);
             }
-            else
+
+            entry.Contribution.Add(state.Key, table.Count(state.State));
+        }
+
+        entries.Sort(static (left, right) => string.CompareOrdinal(left.AggregateKey, right.AggregateKey));
+        return entries;
+    }
+
+    /// <summary>
+    /// One increment for each projection key, however many aggregates share it: the difference between what they
+    /// contribute now and what the ledger says they did before. In the order of the keys, for the same reason.
+    /// </summary>
+    private List<CounterIncrement> Coalesce(
+        StateBatch<TState> batch, List<LedgerEntry> entries, Dictionary<string, Dictionary<string, int>> before)
+    {
+        var byKey = new Dictionary<string, CounterIncrement>(StringComparer.Ordinal);
+        foreach (var state in batch.States)
+        {
+            if (!byKey.TryGetValue(state.Key, out var increment)) byKey.Add(state.Key, increment = new CounterIncrement(state.Key, state.State));
+            increment.Count = checked(increment.Count + table.Count(state.State));
+            increment.LastEventTimestamp = Math.Max(increment.LastEventTimestamp, table.LastEventTimestamp(state.State));
+        }
+
+        foreach (var entry in entries)
+        {
+            if (!before.TryGetValue(entry.AggregateKey, out var contributed)) continue;
+            foreach (var (key, count) in contributed)
             {
-                byKey.Add(state.Key, new Increment(state.Key, state.State) { Count = count, LastEventTimestamp = timestamp });
+                // Events never leave the log, so what was counted under a key is still counted under it.
+                if (byKey.TryGetValue(key, out var increment)) increment.Count -= count;
             }
         }
 
@@ -69,28 +137,13 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, Co
         return increments;
     }
 
-    private void Bind(NpgsqlCommand command, List<Increment> increments)
+    private NpgsqlBatchCommand Increment(List<CounterIncrement> increments)
     {
-        AddArray(command, NpgsqlDbType.Text, increments.ConvertAll(increment => increment.Key));
-        foreach (var column in table.KeyColumns)
-        {
-            AddArray(command, NpgsqlDbType.Text, increments.ConvertAll(increment => column.Value(increment.Sample)));
-        }
-
-        AddArray(command, NpgsqlDbType.Integer, increments.ConvertAll(increment => increment.Count));
-        AddArray(command, NpgsqlDbType.Bigint, increments.ConvertAll(increment => increment.LastEventTimestamp));
-
-        static void AddArray<T>(NpgsqlCommand command, NpgsqlDbType type, List<T> values) =>
-            command.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | type, Value = values });
-    }
-
-    private string IncrementSql()
-    {
-        var keyColumns = string.Join(", ", table.KeyColumns.Select(column => Quote(column.Name)));
+        var keyColumns = string.Join(", ", table.KeyColumns.Select(column => Sql.Quote(column.Name)));
         var keyArrays = string.Join(", ", table.KeyColumns.Select((_, index) => string.Create(CultureInfo.InvariantCulture, $"${index + 2}")));
         var countArray = table.KeyColumns.Count + 2;
-        return string.Create(CultureInfo.InvariantCulture, $"""
-            INSERT INTO {Quote(table.Name)} AS stored (id, {keyColumns}, count, "lastEventTimestamp", "updatedAt")
+        var command = new NpgsqlBatchCommand(string.Create(CultureInfo.InvariantCulture, $"""
+            INSERT INTO {_quotedName} AS stored (id, {keyColumns}, count, "lastEventTimestamp", "updatedAt")
             SELECT id, {keyColumns}, count, "lastEventTimestamp", now()
             FROM unnest($1, {keyArrays}, ${countArray}, ${countArray + 1})
                 AS added (id, {keyColumns}, count, "lastEventTimestamp")
@@ -98,12 +151,19 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, Co
             SET count = stored.count + excluded.count,
                 "lastEventTimestamp" = greatest(stored."lastEventTimestamp", excluded."lastEventTimestamp"),
                 "updatedAt" = now()
-            """);
+            """));
+        command.Parameters.Add(Sql.Array(NpgsqlDbType.Text, increments.Select(increment => increment.Key).ToArray()));
+        foreach (var column in table.KeyColumns)
+        {
+            command.Parameters.Add(Sql.Array(NpgsqlDbType.Text, increments.Select(increment => column.Value(increment.Sample)).ToArray()));
+        }
+
+        command.Parameters.Add(Sql.Array(NpgsqlDbType.Integer, increments.Select(increment => increment.Count).ToArray()));
+        command.Parameters.Add(Sql.Array(NpgsqlDbType.Bigint, increments.Select(increment => increment.LastEventTimestamp).ToArray()));
+        return command;
     }
 
-    private static string Quote(string identifier) => "\"" + identifier.Replace("\"", "\"\"", StringComparison.Ordinal) + "\"";
-
-    private sealed class Increment(string key, TState sample)
+    private sealed class CounterIncrement(string key, TState sample)
     {
         public string Key { get; } = key;
 

@@ -1,4 +1,5 @@
 using System.Text;
+using ProjectionReplay.Events;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Stores;
@@ -25,7 +26,7 @@ internal static class EventLogFold
             fold.EndAggregate();
         }
 
-        await run.StoreAsync([fold], TestContext.Current.CancellationToken);
+        await run.StoreAsync([fold], new Dictionary<AggregateKey, string>(), TestContext.Current.CancellationToken);
         return store.States;
     }
 
@@ -46,9 +47,9 @@ internal static class EventLogFold
 
         public Task CheckAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-        public Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<ProjectedState<TState>> states, CancellationToken cancellationToken)
+        public Task<IReadOnlyList<string>> StoreAsync(StateBatch<TState> batch, CancellationToken cancellationToken)
         {
-            States = states;
+            States = batch.States;
             return Task.FromResult<IReadOnlyList<string>>([]);
         }
     }

@@ -39,12 +39,7 @@ public sealed class FailureTests(TestServers servers)
     }
 
     [Theory]
-    [InlineData(ReplayPhase.Mark, true)]
-    [InlineData(ReplayPhase.Drain, true)]
-    [InlineData(ReplayPhase.Cutoff, false)]
-    [InlineData(ReplayPhase.Load, false)]
-    [InlineData(ReplayPhase.Store, true)]
-    [InlineData(ReplayPhase.Unmark, false)]
+    [MemberData(nameof(Boundaries))]
     public async Task Counters_stay_exact_through_a_failure_and_a_resume(ReplayPhase phase, bool isBefore)
     {
         var tenant = await new TestTenant(servers).AddEvaluations(20).AppendAsync();

@@ -54,7 +54,7 @@ internal sealed class TenantDailyBillableEventsProjection : FoldProjection<Billa
     }
 
     public override IProjectionStore<BillableEventCount> CreateStore(StoreConnections connections) =>
-        new PostgresCounterStore<BillableEventCount>(connections.Postgres, Counters);
+        new PostgresCounterStore<BillableEventCount>(connections.Postgres, Definition.Name, Counters);
 
     private Day DayOf(in ReplayEvent replayEvent)
     {

@@ -68,7 +68,7 @@ internal sealed class TenantDailyEventStatsProjection : FoldProjection<SdkSpanCo
     }
 
     public override IProjectionStore<SdkSpanCount> CreateStore(StoreConnections connections) =>
-        new PostgresCounterStore<SdkSpanCount>(connections.Postgres, Counters);
+        new PostgresCounterStore<SdkSpanCount>(connections.Postgres, Definition.Name, Counters);
 
     private Group GroupOf(in ReplayEvent replayEvent)
     {

@@ -1,0 +1,143 @@
+using System.Text.Json;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace ProjectionReplay.Stores;
+
+/// <summary>
+/// What each replayed aggregate contributed to a counter table: the table <c>projection_replay_ledger</c> in the
+/// schema of the counters. It changes in the same transactions as they do, so that an aggregate is never added twice,
+/// whatever happens between a commit and what follows it. Its columns are a contract.
+/// </summary>
+internal sealed class ReplayLedger(string projection)
+{
+    private const string TableName = "projection_replay_ledger";
+
+    // Any number does that no other program is likely to take.
+    private const long CreationLock = 0x5052_4C45_4447_4552;
+
+    private string? _table;
+
+    /// <summary>Creates the table when it is not there yet.</summary>
+    /// <param name="connection">A connection without a transaction.</param>
+    /// <param name="counterTable">The counter table, quoted, whose schema is taken.</param>
+    /// <param name="cancellationToken">Abandons the work.</param>
+    public async Task EnsureAsync(NpgsqlConnection connection, string counterTable, CancellationToken cancellationToken)
+    {
+        if (_table is not null) return;
+        var schema = await FindSchemaAsync(connection, counterTable, cancellationToken).ConfigureAwait(false);
+        var table = $"{Sql.Quote(schema)}.{TableName}";
+
+        // Two first runs at once would trip over each other's catalog entries, IF NOT EXISTS or not.
+        var batch = new NpgsqlBatch(connection)
+        {
+            BatchCommands =
+            {
+                new NpgsqlBatchCommand("SELECT pg_advisory_xact_lock($1)") { Parameters = { new() { Value = CreationLock } } },
+                new NpgsqlBatchCommand($"""
+                    CREATE TABLE IF NOT EXISTS {table}
+                    (
+                        projection text NOT NULL,
+                        aggregate_key text NOT NULL,
+                        cutoff_event_id text NOT NULL,
+                        contribution jsonb NOT NULL,
+                        replayed_at timestamptz NOT NULL DEFAULT now(),
+                        PRIMARY KEY (projection, aggregate_key)
+                    )
+                    """),
+            },
+        };
+        await using (batch.ConfigureAwait(false))
+        {
+            await batch.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        _table = table;
+    }
+
+    /// <summary>The cutoffs of those aggregates that are in the ledger, by key string.</summary>
+    public async Task<Dictionary<string, string>> FindCutoffsAsync(
+        NpgsqlConnection connection, string[] aggregateKeys, CancellationToken cancellationToken)
+    {
+        var command = new NpgsqlCommand(
+            $"SELECT aggregate_key, cutoff_event_id FROM {_table} WHERE projection = $1 AND aggregate_key = ANY($2)", connection);
+        await using (command.ConfigureAwait(false))
+        {
+            command.Parameters.Add(Sql.Text(projection));
+            command.Parameters.Add(Sql.Array(NpgsqlDbType.Text, aggregateKeys));
+            return await ReadPairsAsync(command, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// The contributions of those aggregates that are in the ledger, by key string and projection key; locked until
+    /// the connection's transaction ends.
+    /// </summary>
+    public async Task<Dictionary<string, Dictionary<string, int>>> LockContributionsAsync(
+        NpgsqlConnection connection, string[] aggregateKeys, CancellationToken cancellationToken)
+    {
+        var command = new NpgsqlCommand(
+            $"SELECT aggregate_key, contribution::text FROM {_table} WHERE projection = $1 AND aggregate_key = ANY($2) ORDER BY aggregate_key FOR UPDATE",
+            connection);
+        await using (command.ConfigureAwait(false))
+        {
+            command.Parameters.Add(Sql.Text(projection));
+            command.Parameters.Add(Sql.Array(NpgsqlDbType.Text, aggregateKeys));
+            var rows = await ReadPairsAsync(command, cancellationToken).ConfigureAwait(false);
+            return rows.ToDictionary(
+                row => row.Key, row => JsonSerializer.Deserialize(row.Value, LedgerJson.Default.DictionaryStringInt32)!, StringComparer.Ordinal);
+        }
+    }
+
+    /// <summary>The command that records contributions, in place of those recorded before.</summary>
+    public NpgsqlBatchCommand Record(IReadOnlyList<LedgerEntry> entries) => new($"""
+        INSERT INTO {_table} (projection, aggregate_key, cutoff_event_id, contribution)
+        SELECT $1, aggregate_key, cutoff_event_id, contribution::jsonb
+        FROM unnest($2, $3, $4) AS recorded (aggregate_key, cutoff_event_id, contribution)
+        ON CONFLICT (projection, aggregate_key) DO UPDATE
+        SET cutoff_event_id = excluded.cutoff_event_id,
+            contribution = excluded.contribution,
+            replayed_at = now()
+        """)
+    {
+        Parameters =
+        {
+            Sql.Text(projection),
+            Sql.Array(NpgsqlDbType.Text, entries.Select(entry => entry.AggregateKey).ToArray()),
+            Sql.Array(NpgsqlDbType.Text, entries.Select(entry => entry.Cutoff).ToArray()),
+            Sql.Array(NpgsqlDbType.Text, entries.Select(entry => JsonSerializer.Serialize(entry.Contribution, LedgerJson.Default.DictionaryStringInt32)).ToArray()),
+        },
+    };
+
+    private static async Task<string> FindSchemaAsync(NpgsqlConnection connection, string counterTable, CancellationToken cancellationToken)
+    {
+        var command = new NpgsqlCommand("SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = to_regclass($1)", connection);
+        await using (command.ConfigureAwait(false))
+        {
+            command.Parameters.Add(Sql.Text(counterTable));
+            var quoted = (string)(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
+            return quoted.StartsWith('"') ? quoted[1..^1].Replace("\"\"", "\"", StringComparison.Ordinal) : quoted;
+        }
+    }
+
+    private static async Task<Dictionary<string, string>> ReadPairsAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    {
+        var pairs = new Dictionary<string, string>(StringComparer.Ordinal);
+        var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        await using (reader.ConfigureAwait(false))
+        {
+            while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false)) pairs.Add(reader.GetString(0), reader.GetString(1));
+        }
+
+        return pairs;
+    }
+}
+
+/// <summary>What one aggregate contributed.</summary>
+/// <param name="AggregateKey">The aggregate's key string.</param>
+/// <param name="Cutoff">The last event id that was counted.</param>
+/// <param name="Contribution">How much went to which projection key.</param>
+internal sealed record LedgerEntry(string AggregateKey, string Cutoff, Dictionary<string, int> Contribution);
+
+[System.Text.Json.Serialization.JsonSerializable(typeof(Dictionary<string, int>))]
+internal sealed partial class LedgerJson : System.Text.Json.Serialization.JsonSerializerContext;
