@@ -79,16 +79,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
               )
             """;
 
-        var reader = await database.QueryAsync(sql, [.. Bind(selection), Since(since)], null, cancellationToken).ConfigureAwait(false);
-        await using (reader.ConfigureAwait(false))
-        {
-            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false))
-            {
-                if (new RowBinaryCursor(reader.Buffered).TryReadUInt64(out var count)) return (long)count;
-            }
-        }
-
-        throw new EndOfStreamException("ClickHouse sent no count.");
+        return await ReadCountAsync(sql, [.. Bind(selection), Since(since)], cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The last event id and the number of rows of each aggregate of a range, in key order.</summary>
@@ -125,6 +116,59 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         }
     }
 
+    /// <summary>
+    /// The number of rows of each aggregate of a range, and how long ago the last of them was inserted. Reads neither
+    /// payloads nor event ids.
+    /// </summary>
+    public async Task<List<AggregateExtent>> ReadExtentsAsync(
+        EventSelection selection, AggregateRange range, CancellationToken cancellationToken)
+    {
+        // By the server's own clock, which gave the rows their time of insertion.
+        const string Sql = $"""
+            SELECT AggregateId, count(), toUInt64(greatest(0, dateDiff('millisecond', max(CreatedAt), now64(3))))
+            FROM event_log
+            WHERE {InRange}
+            GROUP BY AggregateId
+            SETTINGS optimize_aggregation_in_order = 1
+            """;
+
+        var extents = new List<AggregateExtent>();
+        var reader = await database.QueryAsync(Sql, [.. Bind(selection, range)], null, cancellationToken).ConfigureAwait(false);
+        await using (reader.ConfigureAwait(false))
+        {
+            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false)) ReadAll(reader);
+        }
+
+        return extents;
+
+        void ReadAll(RowBinaryReader rows)
+        {
+            while (true)
+            {
+                var cursor = new RowBinaryCursor(rows.Buffered);
+                if (!cursor.TryReadString(out var id) || !cursor.TryReadUInt64(out var count) || !cursor.TryReadUInt64(out var age)) return;
+                extents.Add(new AggregateExtent(StrictUtf8.GetString(id), (long)count, TimeSpan.FromMilliseconds(age)));
+                rows.Advance(cursor.Position);
+            }
+        }
+    }
+
+    /// <summary>The number of rows of an aggregate up to an event id.</summary>
+    public Task<long> CountRowsUpToAsync(
+        EventSelection selection, AggregateKey aggregate, string lastEventId, CancellationToken cancellationToken)
+    {
+        var range = new AggregateRange(aggregate.AggregateType, aggregate.AggregateId, aggregate.AggregateId);
+        return ReadCountAsync(
+            $$"""
+            SELECT count()
+            FROM event_log
+            WHERE {{InRange}}
+              AND EventId <= {lastEventId:String}
+            """,
+            [.. Bind(selection, range), new("lastEventId", "String", lastEventId)],
+            cancellationToken);
+    }
+
     /// <summary>Starts reading the events of a range, in key order.</summary>
     /// <param name="selection">Whose events, and which types.</param>
     /// <param name="range">The aggregates. Others that stand between them come too.</param>
@@ -149,6 +193,20 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
 
         var rows = await database.QueryAsync(sql, [.. Bind(selection, range)], pageSize, cancellationToken).ConfigureAwait(false);
         return new EventReader(rows, columns);
+    }
+
+    private async Task<long> ReadCountAsync(string sql, IReadOnlyList<ClickHouseParameter> parameters, CancellationToken cancellationToken)
+    {
+        var reader = await database.QueryAsync(sql, parameters, null, cancellationToken).ConfigureAwait(false);
+        await using (reader.ConfigureAwait(false))
+        {
+            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false))
+            {
+                if (new RowBinaryCursor(reader.Buffered).TryReadUInt64(out var count)) return (long)count;
+            }
+        }
+
+        throw new EndOfStreamException("ClickHouse sent no count.");
     }
 
     private const string InRange = """

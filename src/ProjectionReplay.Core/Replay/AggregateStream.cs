@@ -10,11 +10,19 @@ namespace ProjectionReplay.Replay;
 /// <param name="RowCount">The rows up to the cutoff that the log held when the cutoff was taken.</param>
 internal readonly record struct BoundedAggregate(AggregateKey Key, string Cutoff, long RowCount);
 
+/// <summary>What a stream came to.</summary>
+/// <param name="Fold">The fold of its events.</param>
+/// <param name="Counts">Of each of its aggregates, the rows up to the cutoff and the events folded: an event that stands twice is two rows.</param>
+internal readonly record struct FoldedStream(IStreamFold Fold, IReadOnlyList<(long Rows, long Events)> Counts);
+
 /// <summary>
 /// Aggregates of one type that stand together in key order: read with one query, and folded as their events arrive.
 /// </summary>
 internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<BoundedAggregate> aggregates)
 {
+    /// <summary>The aggregates, in key order.</summary>
+    public IReadOnlyList<BoundedAggregate> Aggregates => aggregates;
+
     /// <summary>Below this, a second query costs more than it gains: an index granule is 8,192 rows.</summary>
     private const long SmallestStream = 32_768;
 
@@ -48,7 +56,7 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Bo
     /// <param name="pageSize">Events that ClickHouse sends at a time.</param>
     /// <param name="addEvents">Told how many events were folded, now and then; a negative number when the work was in vain.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
-    public async Task<IStreamFold> FoldAsync(
+    public async Task<FoldedStream> FoldAsync(
         ClickHouseEventLog log,
         IProjectionRun run,
         ProjectionDefinition definition,
@@ -98,7 +106,9 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Bo
         private byte[] _cutoff = [];
         private byte[] _lastEventId = new byte[256];
         private int _lastEventIdLength = -1;
+        private readonly List<(long Rows, long Events)> _counts = new(aggregates.Count);
         private long _rows;
+        private long _foldedBefore;
 
         /// <summary>Events folded.</summary>
         public long Folded { get; private set; }
@@ -118,11 +128,11 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Bo
             Folded++;
         }
 
-        public IStreamFold Finish()
+        public FoldedStream Finish()
         {
             Leave();
             if (_next < aggregates.Count) throw Incomplete(aggregates[_next], 0);
-            return fold;
+            return new FoldedStream(fold, _counts);
         }
 
         private void Enter(ReadOnlySpan<byte> aggregateId)
@@ -148,6 +158,8 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Bo
             if (!_isOurs) return;
             if (_rows < aggregates[_next].RowCount) throw Incomplete(aggregates[_next], _rows);
             fold.EndAggregate();
+            _counts.Add((_rows, Folded - _foldedBefore));
+            _foldedBefore = Folded;
             _isOurs = false;
             _next++;
             if (_next < aggregates.Count) _nextId = Encoding.UTF8.GetBytes(aggregates[_next].Key.AggregateId);

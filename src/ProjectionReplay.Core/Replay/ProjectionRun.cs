@@ -36,6 +36,9 @@ internal interface IStreamFold
 
     /// <summary>Ends the aggregate whose events came last.</summary>
     void EndAggregate();
+
+    /// <summary>Forgets the states of aggregates that are folded anew.</summary>
+    void Remove(IReadOnlySet<AggregateKey> aggregates);
 }
 
 /// <inheritdoc cref="IProjectionRun"/>
@@ -91,6 +94,8 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
 
             _aggregateStart = States.Count;
         }
+
+        public void Remove(IReadOnlySet<AggregateKey> aggregates) => States.RemoveAll(state => aggregates.Contains(state.Aggregate));
 
         private void Select(string key, in ReplayEvent replayEvent)
         {

@@ -14,6 +14,7 @@ internal sealed record BatchContext(
     IProjectionRun Projection,
     ReplayMarkers Markers,
     QueueDrain Drain,
+    StagedJobs StagedJobs,
     FaultPolicy Faults,
     RunReporter Reporter,
     TimeProvider TimeProvider)
@@ -21,6 +22,8 @@ internal sealed record BatchContext(
     public ProjectionDefinition Definition => Request.Projection.Definition;
 
     public ReplayOptions Options => Request.Options;
+
+    public Server StoreServer => Definition.Store == ProjectionStoreKind.Postgres ? Server.Postgres : Server.ClickHouse;
 }
 
 /// <summary>
@@ -46,8 +49,12 @@ internal sealed class ReplayBatch(BatchContext context, int number, int batchCou
 
         var started = context.TimeProvider.GetTimestamp();
         var eventsBefore = context.Reporter.EventsProcessed;
-        var folds = await PhaseAsync(ReplayPhase.Load, token => LoadAsync(bounded, token), cancellationToken).ConfigureAwait(false);
-        await PhaseAsync(ReplayPhase.Store, token => StoreAsync(folds, bounded, token), cancellationToken).ConfigureAwait(false);
+        var folds = new BatchFolds(context);
+        await PhaseAsync(ReplayPhase.Load, token => folds.LoadAsync(bounded, token), cancellationToken).ConfigureAwait(false);
+        var settlement = new BatchSettlement(context, number, folds);
+        await PhaseAsync(ReplayPhase.Settle, settlement.SettleAsync, cancellationToken).ConfigureAwait(false);
+        await PhaseAsync(ReplayPhase.Store, folds.StoreAsync, cancellationToken).ConfigureAwait(false);
+        await settlement.SettleStoredAsync(cancellationToken).ConfigureAwait(false);
         await StepAsync(
             "replay-batch",
             entry => entry with
@@ -60,6 +67,7 @@ internal sealed class ReplayBatch(BatchContext context, int number, int batchCou
 
         List<string> done = [.. bounded.Select(aggregate => aggregate.Key.ToString()), .. replayed];
         await PhaseAsync(ReplayPhase.Unmark, token => UnmarkAsync(done, token), cancellationToken).ConfigureAwait(false);
+        await RecheckAsync(folds, cancellationToken).ConfigureAwait(false);
         return bounded.Count;
     }
 
@@ -104,20 +112,9 @@ internal sealed class ReplayBatch(BatchContext context, int number, int batchCou
             "Watching jobs in flight",
             token => context.Drain.WaitAsync(aggregates, context.Options.DrainTimeout, token),
             cancellationToken).ConfigureAwait(false);
-        if (stuck.Count > 0) throw Stuck(stuck);
+        if (stuck.Count > 0) throw DrainFailure.Create(context, stuck, "were in flight did not end");
         await StepAsync(
             "drain-batch", entry => entry with { Count = aggregates.Count, DurationMs = Elapsed(started) }, cancellationToken).ConfigureAwait(false);
-    }
-
-    private ReplayException Stuck(IReadOnlyList<AggregateKey> stuck)
-    {
-        var named = string.Join(", ", stuck.Take(10).Select(aggregate => $"'{aggregate}'"));
-        var more = stuck.Count > 10 ? string.Create(CultureInfo.InvariantCulture, $" and {stuck.Count - 10:N0} more") : "";
-        return new ReplayException(
-            ReplayError.DrainTimeout,
-            string.Create(CultureInfo.InvariantCulture, $"""
-                Live jobs that were in flight did not end within {context.Options.DrainTimeout.TotalSeconds:0.###} s for {stuck.Count:N0} aggregates: {named}{more}. Look for a stuck worker of queue {context.Definition.QueueName}, or give a longer -DrainTimeout.
-                """));
     }
 
     /// <summary>
@@ -128,7 +125,7 @@ internal sealed class ReplayBatch(BatchContext context, int number, int batchCou
     private async Task<(List<BoundedAggregate> Bounded, List<string> Replayed)> CutOffAsync(CancellationToken cancellationToken)
     {
         var accounted = await context.Faults.CallAsync(
-            StoreServer, "Looking for earlier replays", token => context.Projection.FindReplayedAsync(aggregates, token), cancellationToken).ConfigureAwait(false);
+            context.StoreServer, "Looking for earlier replays", token => context.Projection.FindReplayedAsync(aggregates, token), cancellationToken).ConfigureAwait(false);
         var tails = await ReadTailsAsync(cancellationToken).ConfigureAwait(false);
 
         var (bounded, replayed, without) = (new List<BoundedAggregate>(aggregates.Count), new List<string>(), new List<string>());
@@ -169,49 +166,41 @@ internal sealed class ReplayBatch(BatchContext context, int number, int batchCou
     private async Task<Dictionary<AggregateKey, AggregateTail>> ReadTailsAsync(CancellationToken cancellationToken)
     {
         var found = new Dictionary<AggregateKey, AggregateTail>(aggregates.Count);
-        for (var start = 0; start < aggregates.Count;)
+        foreach (var range in AggregateRange.Cover(aggregates))
         {
-            var (first, end) = (aggregates[start], start + 1);
-            while (end < aggregates.Count && aggregates[end].AggregateType == first.AggregateType) end++;
-            var range = new AggregateRange(first.AggregateType, first.AggregateId, aggregates[end - 1].AggregateId);
             var tails = await context.Faults.CallAsync(
                 Server.ClickHouse,
                 "Reading cutoffs",
                 token => context.Servers.EventLog.ReadTailsAsync(context.Selection, range, token),
                 cancellationToken).ConfigureAwait(false);
-            foreach (var tail in tails) found.Add(first with { AggregateId = tail.AggregateId }, tail);
-            start = end;
+            foreach (var tail in tails) found.Add(new AggregateKey(context.Selection.TenantId, range.AggregateType, tail.AggregateId), tail);
         }
 
         return found;
     }
 
-    private async Task<IStreamFold[]> LoadAsync(List<BoundedAggregate> bounded, CancellationToken cancellationToken)
+    /// <summary>
+    /// Between the last look and the removal of the markers an event may have come in that the live handlers skipped:
+    /// its aggregate is replayed once more. Counters cannot tell whether it was counted, so the operator is told.
+    /// </summary>
+    private async Task RecheckAsync(BatchFolds folds, CancellationToken cancellationToken)
     {
-        var streams = AggregateStream.Cut(context.Selection, bounded, context.Options.Concurrency);
-        var folds = new IStreamFold[streams.Count];
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = context.Options.Concurrency, CancellationToken = cancellationToken };
-        await Parallel.ForAsync(0, streams.Count, parallel, async (index, token) =>
+        var (grown, _) = await folds.FindGrownAsync(cancellationToken).ConfigureAwait(false);
+        if (grown.Count == 0) return;
+        if (context.Definition.ReplaySafety == ReplaySafety.Increment)
         {
-            folds[index] = await context.Faults.CallAsync(
-                Server.ClickHouse,
-                "Reading events",
-                retry => streams[index].FoldAsync(
-                    context.Servers.EventLog, context.Projection, context.Definition, context.Options.BatchSize, context.Reporter.AddEvents, retry),
-                token).ConfigureAwait(false);
-        }).ConfigureAwait(false);
-        return folds;
-    }
+            context.Reporter.Warn(
+                $"Events came in late at the very moment their aggregates were unmarked, for example of '{grown[0]}'. They may not be counted. Rebuild the counters when that matters.");
+            return;
+        }
 
-    private async Task StoreAsync(IStreamFold[] folds, List<BoundedAggregate> bounded, CancellationToken cancellationToken)
-    {
-        var cutoffs = bounded.ToDictionary(aggregate => aggregate.Key, aggregate => aggregate.Cutoff);
-        var warnings = await context.Faults.CallAsync(
-            StoreServer,
-            $"Writing to {context.Definition.Table}",
-            token => context.Projection.StoreAsync(folds, cutoffs, token),
+        // Not completed after all, should the run end before they are replayed again.
+        await context.Faults.CallAsync(
+            Server.Redis,
+            "Taking back completed aggregates",
+            token => context.Markers.ForgetCompletedAsync(grown.ConvertAll(aggregate => aggregate.ToString()), token),
             cancellationToken).ConfigureAwait(false);
-        foreach (var warning in warnings) context.Reporter.Warn(warning);
+        await new ReplayBatch(context, number, batchCount, grown, replayedBefore).RunAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private async Task UnmarkAsync(List<string> keys, CancellationToken cancellationToken)
@@ -220,8 +209,6 @@ internal sealed class ReplayBatch(BatchContext context, int number, int batchCou
             Server.Redis, "Removing markers", token => context.Markers.CompleteAsync(keys, token), cancellationToken).ConfigureAwait(false);
         await StepAsync("unmark-batch", entry => entry with { Count = keys.Count }, cancellationToken).ConfigureAwait(false);
     }
-
-    private Server StoreServer => context.Definition.Store == ProjectionStoreKind.Postgres ? Server.Postgres : Server.ClickHouse;
 
     private Task<bool> PhaseAsync(ReplayPhase phase, Func<CancellationToken, Task> work, CancellationToken cancellationToken) =>
         PhaseAsync(

@@ -26,6 +26,9 @@ public sealed record ReplayOptions
     /// <summary>How long the run lock outlives a run that died.</summary>
     internal TimeSpan LockExpiry { get; init; } = ReplayLock.DefaultExpiry;
 
+    /// <summary>How soon after an event is visible in the event log the live system has staged its job.</summary>
+    internal TimeSpan StagingGrace { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>Called at every boundary of the cycle, so that tests can fail a run exactly there.</summary>
     internal Func<ReplayBoundary, CancellationToken, ValueTask>? Probe { get; init; }
 

@@ -55,9 +55,12 @@ public enum ReplayPhase
     /// <summary>Events up to the cutoff are read and folded as they arrive.</summary>
     Load = 4,
 
+    /// <summary>Live jobs that were made to wait meet the cutoff, and events that came in late are folded.</summary>
+    Settle = 5,
+
     /// <summary>The states are written.</summary>
-    Store = 5,
+    Store = 6,
 
     /// <summary>Markers are removed: live handlers go on.</summary>
-    Unmark = 6,
+    Unmark = 7,
 }

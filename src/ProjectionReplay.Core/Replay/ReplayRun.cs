@@ -196,6 +196,7 @@ public sealed class ReplayRun : IAsyncDisposable
             _projection!,
             _previous.Markers,
             new QueueDrain(_servers.Redis, _request.Projection.Definition.QueueName, _timeProvider),
+            new StagedJobs(_servers.Redis, _request.Projection.Definition.QueueName, _timeProvider),
             _faults,
             reporter,
             _timeProvider);

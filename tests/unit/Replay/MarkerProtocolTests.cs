@@ -147,21 +147,63 @@ public sealed class MarkerProtocolTests(TestServers servers)
         var running = ReplayOutcome.RunAsync(servers, Evaluations, tenant);
 
         await WaitUntilAsync(async () => (await tenant.MarkersAsync(Projection)).Count == 1);
-        await servers.Redis.StringSetAsync(active, "job-2");
+
+        // One job after the other, as a busy aggregate has them: each was dispatched after the mark.
+        for (var job = 2; !running.IsCompleted; job++)
+        {
+            await servers.Redis.StringSetAsync(active, $"job-{job}");
+            await Task.Delay(10);
+        }
 
         (await running).ShouldSucceed();
         await servers.Redis.KeyDeleteAsync(active);
     }
 
     [Fact]
-    public async Task Staged_jobs_are_not_waited_for()
+    public async Task A_job_that_was_deferred_is_waited_for_until_it_has_met_the_cutoff()
+    {
+        var tenant = await new TestTenant(servers).AddEvaluations(2).AppendAsync();
+        var jobs = JobsKey(tenant, "e0001");
+        await servers.Redis.SortedSetAddAsync(jobs, "job-1", 1);
+        var running = ReplayOutcome.RunAsync(servers, Evaluations, tenant);
+
+        await WaitUntilAsync(async () => (await tenant.MarkersAsync(Projection)).Values.Any(marker => marker != "pending"));
+        Assert.Empty(await tenant.EvaluationsAsync());
+        await servers.Redis.KeyDeleteAsync(jobs);
+
+        Assert.Empty((await running).ShouldSucceed().Warnings);
+        Assert.Equal(2, (await tenant.EvaluationsAsync()).Count);
+    }
+
+    [Fact]
+    public async Task A_job_that_was_staged_again_has_met_the_cutoff()
     {
         var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
-        var jobs = ActiveKey(tenant, "e0000").Replace(":active", ":jobs", StringComparison.Ordinal);
+        var jobs = JobsKey(tenant, "e0000");
+        await servers.Redis.SortedSetAddAsync(jobs, "job-1", 1);
+        var running = ReplayOutcome.RunAsync(servers, Evaluations, tenant);
+
+        await WaitUntilAsync(async () => (await tenant.MarkersAsync(Projection)).Values.Any(marker => marker != "pending"));
+        while (!running.IsCompleted)
+        {
+            await servers.Redis.SortedSetIncrementAsync(jobs, "job-1", 1);
+            await Task.Delay(10);
+        }
+
+        Assert.Empty((await running).ShouldSucceed().Warnings);
+        await servers.Redis.KeyDeleteAsync(jobs);
+    }
+
+    [Fact]
+    public async Task Staged_jobs_that_no_worker_takes_up_are_told_of_and_hold_up_the_run_once()
+    {
+        var tenant = await new TestTenant(servers).AddEvaluations(2).AppendAsync();
+        var jobs = JobsKey(tenant, "e0000");
         await servers.Redis.SortedSetAddAsync(jobs, "job-1", 1);
 
-        (await ReplayOutcome.RunAsync(servers, Evaluations, tenant)).ShouldSucceed();
+        var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions { DrainTimeout = TimeSpan.FromMilliseconds(300), AggregateBatchSize = 1 });
 
+        Assert.Contains("no worker takes them up", Assert.Single(outcome.ShouldSucceed().Warnings), StringComparison.Ordinal);
         await servers.Redis.KeyDeleteAsync(jobs);
     }
 
@@ -182,6 +224,9 @@ public sealed class MarkerProtocolTests(TestServers servers)
         Assert.Empty(await tenant.EvaluationsAsync());
         await servers.Redis.KeyDeleteAsync(active);
     }
+
+    private static string JobsKey(TestTenant tenant, string evaluationId) =>
+        ActiveKey(tenant, evaluationId).Replace(":active", ":jobs", StringComparison.Ordinal);
 
     private static string ActiveKey(TestTenant tenant, string evaluationId) =>
         $"{{evaluation_processing/projection/evaluationState}}:gq:group:{tenant.AggregateKey(evaluationId)}:active";

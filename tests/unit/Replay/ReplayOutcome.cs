@@ -42,6 +42,7 @@ internal sealed record ReplayOutcome(
         DateTimeOffset? since = null,
         bool isDryRun = false,
         Configuration.ReplayConnections? connections = null,
+        bool isLive = false,
         CancellationToken cancellationToken = default)
     {
         var messages = new ReplayMessages();
@@ -55,7 +56,8 @@ internal sealed record ReplayOutcome(
                 Projection = projection,
                 TenantId = tenant.Id,
                 Since = since ?? new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero),
-                Options = options ?? new ReplayOptions(),
+                // Where no live system is at work, nothing is going to be staged.
+                Options = isLive ? options ?? new ReplayOptions() : (options ?? new ReplayOptions()) with { StagingGrace = TimeSpan.Zero },
             };
             await using var run = await new ReplayEngine(connections ?? servers.Connections).PrepareAsync(request, isDryRun, messages, cancellationToken);
             plan = run.Plan;

@@ -12,7 +12,7 @@ public sealed class RunLockTests(TestServers servers)
 {
     private static readonly EvaluationStateProjection Evaluations = new();
 
-    private static readonly ReplayOptions QuickExpiry = new() { LockExpiry = TimeSpan.FromSeconds(1), AggregateBatchSize = 1 };
+    private static readonly ReplayOptions QuickExpiry = new() { LockExpiry = TimeSpan.FromSeconds(3), AggregateBatchSize = 1 };
 
     [Fact]
     public async Task A_second_run_is_refused_and_told_who_holds_the_lock()
@@ -27,7 +27,7 @@ public sealed class RunLockTests(TestServers servers)
         second!.ShouldFailWith(ReplayError.ReplayLocked);
         Assert.Contains(Environment.MachineName, second!.Exception!.Message, StringComparison.Ordinal);
         Assert.Contains($"process {Environment.ProcessId}", second.Exception.Message, StringComparison.Ordinal);
-        Assert.Contains("Waiting up to 1 s", Assert.Single(second.Warnings), StringComparison.Ordinal);
+        Assert.Contains("Waiting up to 3 s", Assert.Single(second.Warnings), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -100,9 +100,9 @@ public sealed class RunLockTests(TestServers servers)
     {
         var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
         var value = host is null ? "not ours" : new ReplayLockHolder("run", host, 1, DateTime.UtcNow, DateTime.UtcNow).Serialize();
-        await servers.Redis.StringSetAsync(LockKey(tenant), value, TimeSpan.FromMilliseconds(500));
+        await servers.Redis.StringSetAsync(LockKey(tenant), value, TimeSpan.FromSeconds(3));
 
-        var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, QuickExpiry);
+        var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions { LockExpiry = TimeSpan.FromSeconds(30) });
 
         Assert.Contains(host ?? "unknown", Assert.Single(outcome.ShouldSucceed().Warnings), StringComparison.Ordinal);
     }

@@ -72,6 +72,9 @@ internal sealed class TestTenant(TestServers servers, string? id = null)
         return this;
     }
 
+    /// <summary>Puts one row, as JSON, into the event log at once.</summary>
+    public Task AppendRowAsync(string row) => servers.InsertAsync("event_log", row);
+
     /// <summary>The stored evaluations, the latest row of each, by id.</summary>
     public async Task<IReadOnlyDictionary<string, JsonElement>> EvaluationsAsync() =>
         (await servers.QueryAsync("SELECT * FROM evaluation_states FINAL WHERE TenantId = {tenant:String}", ("tenant", Escape(Id))))

@@ -1,0 +1,84 @@
+using ProjectionReplay.Events;
+using StackExchange.Redis;
+
+namespace ProjectionReplay.Coordination;
+
+/// <summary>
+/// Watches the jobs that live handlers have before them, staged or at work. While one is there for an event that a
+/// replay folds, the event's marker must not go: the job would find none, and the event be folded a second time.
+/// </summary>
+internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvider timeProvider)
+{
+    private const int ChunkSize = 500;
+
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>The jobs that there are at the moment, of those aggregates that have any. One round trip when none has.</summary>
+    public async Task<List<JobSnapshot>> SnapshotAsync(IReadOnlyList<AggregateKey> aggregates, CancellationToken cancellationToken)
+    {
+        var chunks = aggregates.Select(aggregate => new JobSnapshot(aggregate, $"{queueName}:gq:group:{aggregate}")).Chunk(ChunkSize).ToList();
+        var counts = await Task.WhenAll(chunks.Select(chunk =>
+            redis.Database.KeyExistsAsync([.. chunk.SelectMany(group => new[] { group.ActiveKey, group.JobsKey })]))).WaitAsync(cancellationToken).ConfigureAwait(false);
+        List<JobSnapshot> busy = [.. chunks.Zip(counts).Where(pair => pair.Second > 0).SelectMany(pair => pair.First)];
+        foreach (var (group, jobs) in busy.Zip(await LookAsync(busy, cancellationToken).ConfigureAwait(false))) group.Jobs = jobs;
+        busy.RemoveAll(group => group.Jobs.Count == 0);
+        return busy;
+    }
+
+    /// <summary>
+    /// Waits until each job of some snapshots was tried since: it is gone, or staged again under a new id or with a
+    /// later score. Forgets the jobs that were.
+    /// </summary>
+    /// <returns>The snapshots with a job that was not tried in time, and whether any job was.</returns>
+    public async Task<(List<JobSnapshot> Stuck, bool AnyTried)> WaitAsync(
+        IReadOnlyList<JobSnapshot> snapshots, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var started = timeProvider.GetTimestamp();
+        var waiting = snapshots.ToList();
+        var anyTried = false;
+        for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+        {
+            foreach (var (group, jobs) in waiting.Zip(await LookAsync(waiting, cancellationToken).ConfigureAwait(false))) anyTried |= group.Forget(jobs);
+            waiting.RemoveAll(group => group.Jobs.Count == 0);
+            var left = timeout - timeProvider.GetElapsedTime(started);
+            if (waiting.Count == 0 || left <= TimeSpan.Zero) return (waiting, anyTried);
+            await Task.Delay(pause < left ? pause : left, timeProvider, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private Task<Dictionary<RedisValue, double>[]> LookAsync(List<JobSnapshot> groups, CancellationToken cancellationToken) => Task.WhenAll(groups.Select(async group =>
+    {
+        // Both at the same moment: a job on its way from one to the other must not be missed.
+        var transaction = redis.Database.CreateTransaction();
+        var active = transaction.StringGetAsync(group.ActiveKey);
+        var staged = transaction.SortedSetRangeByRankWithScoresAsync(group.JobsKey);
+        await transaction.ExecuteAsync().ConfigureAwait(false);
+
+        var jobs = (await staged.ConfigureAwait(false)).ToDictionary(entry => entry.Element, entry => entry.Score);
+        if (await active.ConfigureAwait(false) is { IsNull: false } job) jobs[job] = double.NegativeInfinity;
+        return jobs;
+    })).WaitAsync(cancellationToken);
+}
+
+/// <summary>The jobs of one aggregate at some moment, staged or at work.</summary>
+internal sealed class JobSnapshot(AggregateKey aggregate, string groupKey)
+{
+    public AggregateKey Aggregate { get; } = aggregate;
+
+    public RedisKey ActiveKey { get; } = groupKey + ":active";
+
+    public RedisKey JobsKey { get; } = groupKey + ":jobs";
+
+    /// <summary>Ids with the score that each is staged by.</summary>
+    public Dictionary<RedisValue, double> Jobs { get; set; } = [];
+
+    /// <summary>Forgets the jobs that were tried meanwhile. Returns whether there were any.</summary>
+    public bool Forget(Dictionary<RedisValue, double> now)
+    {
+        // A job at work has no score: it counts as tried when it is gone, or staged again.
+        var tried = Jobs.Where(job => !now.TryGetValue(job.Key, out var score) || score > job.Value).Select(job => job.Key).ToList();
+        foreach (var job in tried) Jobs.Remove(job);
+        return tried.Count > 0;
+    }
+}

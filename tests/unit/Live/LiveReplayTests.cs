@@ -1,0 +1,50 @@
+using ProjectionReplay.Projections.ExperimentRunState;
+using ProjectionReplay.Replay;
+using ProjectionReplay.Servers;
+
+namespace ProjectionReplay.Live;
+
+/// <summary>
+/// A replay beside live handlers at full speed. When both are done every stored state is the fold of all its events,
+/// those included that came in while the replay was at work, and those that came in late.
+/// </summary>
+public sealed class LiveReplayTests(TestServers servers)
+{
+    private static readonly ExperimentRunStateProjection Runs = new();
+
+    [Theory]
+    [InlineData(1, 5)]
+    [InlineData(2, 60)]
+    [InlineData(3, 250)]
+    public async Task Latest_row_states_equal_the_fold_of_the_log(int seed, int backoffMs)
+    {
+        const int RunCount = 30;
+        var tenant = new TestTenant(servers);
+        await LiveTraffic.SeedHistoryAsync(tenant, RunCount, eventsPerRun: 3);
+        using var fold = new LiveExperimentRuns(servers);
+        var queue = new LiveQueue(servers.Redis, Runs.Definition.QueueName);
+        await using var workers = new LiveWorkers(servers, queue, Runs.Definition.Name, fold, count: 6, TimeSpan.FromMilliseconds(backoffMs));
+        var traffic = new LiveTraffic(tenant, workers, RunCount, seed);
+        using var stop = new CancellationTokenSource();
+        var appending = traffic.RunAsync(streams: 2, stop.Token);
+        await WaitUntilAsync(() => traffic.Appended > 20);
+
+        var outcome = await ReplayOutcome.RunAsync(servers, Runs, tenant, new ReplayOptions { AggregateBatchSize = 6 }, isLive: true);
+
+        await stop.CancelAsync();
+        await appending;
+        await workers.WaitUntilIdleAsync();
+        outcome.ShouldSucceed();
+        var (processed, skipped, deferred) = workers.Decisions;
+        Assert.True(deferred > 0, $"The test should have met the replay; processed {processed}, skipped {skipped}, deferred {deferred}.");
+        var oracle = new StateOracle(servers, Runs, tenant.Id);
+        await oracle.AssertStoredAsync($"seed {seed}, {traffic.Appended} live events: processed {processed}, skipped {skipped}, deferred {deferred}");
+        await oracle.AssertNothingLeftAsync();
+    }
+
+    private static async Task WaitUntilAsync(Func<bool> condition)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (!condition()) await Task.Delay(5, patience.Token);
+    }
+}

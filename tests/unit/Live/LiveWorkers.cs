@@ -1,0 +1,115 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using ProjectionReplay.Coordination;
+using ProjectionReplay.Golden;
+using ProjectionReplay.Servers;
+
+namespace ProjectionReplay.Live;
+
+/// <summary>
+/// The live handlers of one projection, at full speed: take jobs from the queue, ask the gate, and fold into the same
+/// tables that the replay writes to.
+/// </summary>
+internal sealed class LiveWorkers : IAsyncDisposable
+{
+    private readonly LiveQueue _queue;
+    private readonly LiveReplayGate _gate;
+    private readonly ILiveFold _fold;
+    private readonly TimeSpan _backoff;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentDictionary<ProjectionReplay.Events.AggregateKey, byte> _groups = new();
+    private readonly Task[] _workers;
+    private long _appended, _processed, _skipped, _deferred;
+
+    public LiveWorkers(TestServers servers, LiveQueue queue, string projection, ILiveFold fold, int count, TimeSpan backoff)
+    {
+        _queue = queue;
+        _gate = new LiveReplayGate(servers.Redis, projection);
+        _fold = fold;
+        _backoff = backoff;
+        _workers = [.. Enumerable.Range(0, count).Select(number => Task.Run(() => WorkAsync(new Random(number))))];
+    }
+
+    /// <summary>How often each answer of the gate was given.</summary>
+    public (long Processed, long Skipped, long Deferred) Decisions =>
+        (Interlocked.Read(ref _processed), Interlocked.Read(ref _skipped), Interlocked.Read(ref _deferred));
+
+    /// <summary>Events whose jobs are not done yet.</summary>
+    public long Backlog => Interlocked.Read(ref _appended) - Interlocked.Read(ref _processed) - Interlocked.Read(ref _skipped);
+
+    /// <summary>Appends an event to the log, and then, as the contract says, stages its job.</summary>
+    public async Task AppendAsync(TestTenant tenant, EventLogRow liveEvent, string row)
+    {
+        await tenant.AppendRowAsync(row);
+        await _queue.StageAsync(liveEvent.Aggregate, row);
+        _groups.TryAdd(liveEvent.Aggregate, 0);
+        Interlocked.Increment(ref _appended);
+    }
+
+    /// <summary>Waits until every job is done.</summary>
+    public async Task WaitUntilIdleAsync()
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        foreach (var aggregate in _groups.Keys)
+        {
+            while (!await _queue.IsIdleAsync(aggregate))
+            {
+                foreach (var worker in _workers.Where(worker => worker.IsFaulted)) await worker;
+                await Task.Delay(20, patience.Token);
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await Task.WhenAll(_workers);
+        _stop.Dispose();
+    }
+
+    /// <summary>Goes round the aggregates, each worker starting somewhere else.</summary>
+    private async Task WorkAsync(Random random)
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            var worked = false;
+            var groups = _groups.Keys.ToArray();
+            random.Shuffle(groups);
+            foreach (var aggregate in groups)
+            {
+                if (await _queue.DispatchAsync(aggregate) is not { } job) continue;
+                await HandleAsync(job);
+                worked = true;
+            }
+
+            if (!worked) await Task.Delay(1);
+        }
+    }
+
+    private async Task HandleAsync(LiveJob job)
+    {
+        var liveEvent = EventLogRow.Parse(JsonElement.Parse(job.EventJson));
+        switch (await _gate.DecideAsync(job.Aggregate, liveEvent.EventId))
+        {
+            case LiveReplayDecision.Process:
+                await _fold.ApplyAsync(liveEvent);
+                Interlocked.Increment(ref _processed);
+                await _queue.CompleteAsync(job);
+                break;
+            case LiveReplayDecision.Skip:
+                Interlocked.Increment(ref _skipped);
+                await _queue.CompleteAsync(job);
+                break;
+            default:
+                Interlocked.Increment(ref _deferred);
+                await _queue.DeferAsync(job, _backoff);
+                break;
+        }
+    }
+}
+
+/// <summary>How a live handler folds one event into what is stored.</summary>
+internal interface ILiveFold
+{
+    Task ApplyAsync(EventLogRow liveEvent);
+}
