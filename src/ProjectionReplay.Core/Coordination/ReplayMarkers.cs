@@ -24,6 +24,7 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
 
     private readonly RedisKey _cutoffKey = CutoffPrefix + projection;
     private readonly RedisKey _completedKey = CompletedPrefix + projection;
+    private readonly string _rebuildPrefix = $"projection-replay:rebuild:{projection}:";
 
     private IDatabase Database => redis.Database;
 
@@ -57,6 +58,18 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
     public Task ForgetCompletedAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken) =>
         ForEachChunkAsync(
             keys, chunk => Database.SetRemoveAsync(_completedKey, Array.ConvertAll(chunk, key => (RedisValue)key)), cancellationToken);
+
+    /// <summary>Records that a tenant's counters are being rebuilt: until it is done they hold only a part.</summary>
+    public Task BeginRebuildAsync(string tenantId, CancellationToken cancellationToken) =>
+        Database.StringSetAsync(_rebuildPrefix + tenantId, "begun").WaitAsync(cancellationToken);
+
+    /// <summary>Records that a tenant's counters are whole again.</summary>
+    public Task EndRebuildAsync(string tenantId, CancellationToken cancellationToken) =>
+        Database.KeyDeleteAsync(_rebuildPrefix + tenantId).WaitAsync(cancellationToken);
+
+    /// <summary>Whether a rebuild of a tenant's counters was begun and not ended.</summary>
+    public Task<bool> IsRebuildingAsync(string tenantId, CancellationToken cancellationToken) =>
+        Database.KeyExistsAsync(_rebuildPrefix + tenantId).WaitAsync(cancellationToken);
 
     /// <summary>The key strings of marked aggregates.</summary>
     public async IAsyncEnumerable<string> MarkedAsync(AggregateFilter filter, [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -82,6 +82,19 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         return await ReadCountAsync(sql, [.. Bind(selection), Since(since)], cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>When the first of all events happened; null when there is none.</summary>
+    public async Task<DateTimeOffset?> FindFirstTimestampAsync(EventSelection selection, CancellationToken cancellationToken)
+    {
+        var sql = $"""
+            SELECT if(count() = 0, 0, min(EventTimestamp) + 1)
+            FROM event_log
+            WHERE {Selected(selection)}
+            """;
+
+        var first = await ReadCountAsync(sql, [.. Bind(selection)], cancellationToken).ConfigureAwait(false);
+        return first == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(first - 1);
+    }
+
     /// <summary>The last event id and the number of rows of each aggregate of a range, in key order.</summary>
     public async Task<List<AggregateTail>> ReadTailsAsync(
         EventSelection selection, AggregateRange range, CancellationToken cancellationToken)

@@ -28,23 +28,26 @@ internal sealed class BatchFolds(BatchContext context)
     public Task StoreAsync(CancellationToken cancellationToken) => StoreAsync(_folds, Aggregates, cancellationToken);
 
     /// <summary>
-    /// Looks for aggregates with more rows up to their cutoff than were folded. Cheap when there are none: it reads no
-    /// event id, unless an aggregate has any new row at all.
+    /// Looks which aggregates have more rows up to their cutoff than were folded, and how long ago the last row of each
+    /// was inserted. Cheap when there is nothing new: it reads no event id, unless an aggregate has any new row at all.
     /// </summary>
-    /// <returns>Those aggregates, and how long ago the last event of any was inserted.</returns>
-    public async Task<(List<AggregateKey> Grown, TimeSpan Age)> FindGrownAsync(CancellationToken cancellationToken)
+    /// <param name="aggregates">The aggregates to look at, in key order.</param>
+    /// <param name="cancellationToken">Abandons the work.</param>
+    public async Task<(HashSet<AggregateKey> Grown, Dictionary<AggregateKey, TimeSpan> Ages)> InspectAsync(
+        IReadOnlyList<AggregateKey> aggregates, CancellationToken cancellationToken)
     {
-        var age = TimeSpan.MaxValue;
+        var ages = aggregates.ToDictionary(aggregate => aggregate, _ => TimeSpan.MaxValue);
         var candidates = new List<Standing>();
-        foreach (var range in AggregateRange.Cover(Aggregates))
+        foreach (var range in AggregateRange.Cover(aggregates))
         {
             var extents = await context.Faults.CallAsync(
                 Server.ClickHouse, "Counting events again", token => context.Servers.EventLog.ReadExtentsAsync(context.Selection, range, token), cancellationToken).ConfigureAwait(false);
             foreach (var extent in extents)
             {
                 var key = new AggregateKey(context.Selection.TenantId, range.AggregateType, extent.AggregateId);
-                if (!_standings.TryGetValue(key, out var standing)) continue;
-                if (extent.Age < age) age = extent.Age;
+                if (!ages.ContainsKey(key)) continue;
+                ages[key] = extent.Age;
+                var standing = _standings[key];
                 if (extent.RowCount <= standing.RowsSeen) continue;
                 standing.RowsSeen = extent.RowCount;
                 candidates.Add(standing);
@@ -64,7 +67,7 @@ internal sealed class BatchFolds(BatchContext context)
                     token).ConfigureAwait(false);
             },
             cancellationToken).ConfigureAwait(false);
-        return ([.. candidates.Zip(upToCutoff).Where(pair => pair.Second > pair.First.RowsFolded).Select(pair => pair.First.Aggregate.Key)], age);
+        return ([.. candidates.Zip(upToCutoff).Where(pair => pair.Second > pair.First.RowsFolded).Select(pair => pair.First.Aggregate.Key)], ages);
     }
 
     /// <summary>

@@ -14,45 +14,61 @@ namespace ProjectionReplay.Replay;
 /// </summary>
 internal sealed class BatchSettlement(BatchContext context, int number, BatchFolds folds)
 {
+    /// <summary>Rounds before anything is stored: what is left then is settled afterwards.</summary>
+    private const int Rounds = 3;
+
     /// <summary>
-    /// An aggregate that gets events all the time never has an empty queue, nor a last event of some age. After so many
-    /// rounds it is enough that the jobs staged before the last cutoff have met it: what is staged now is for later
-    /// events.
+    /// Settles what can be settled before anything is stored, so that a batch that fails here has changed nothing.
     /// </summary>
-    private const int Rounds = 5;
-
-
-    /// <summary>Settles what can be settled before anything is stored, so that a batch that fails here has changed nothing.</summary>
     public async Task SettleAsync(CancellationToken cancellationToken)
     {
         for (var round = 1; round <= Rounds; round++)
         {
-            var busy = await SnapshotAsync(cancellationToken).ConfigureAwait(false);
+            var busy = await SnapshotAsync(folds.Aggregates, cancellationToken).ConfigureAwait(false);
             if (busy.Count == 0) return;
             await TakeOverAsync(busy, [], isStored: false, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    /// <summary>Settles what came up while the states were written; what is folded again is written again.</summary>
-    public async Task SettleStoredAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Settles what came up while the states were written, and gives each aggregate back as soon as it is settled. What
+    /// is folded again is written again.
+    /// </summary>
+    /// <param name="release">Unmarks aggregates.</param>
+    /// <param name="cancellationToken">Abandons the work.</param>
+    public async Task ReleaseAsync(Func<List<AggregateKey>, CancellationToken, Task> release, CancellationToken cancellationToken)
     {
-        for (var round = 1; ; round++)
+        var started = context.TimeProvider.GetTimestamp();
+        var open = folds.Aggregates;
+        while (open.Count > 0)
         {
             // First the log, then the queue: the job of an event that has stood in the log for a while is staged.
-            var (late, age) = await folds.FindGrownAsync(cancellationToken).ConfigureAwait(false);
-            var busy = await SnapshotAsync(cancellationToken).ConfigureAwait(false);
+            var (grown, ages) = await folds.InspectAsync(open, cancellationToken).ConfigureAwait(false);
+            var busy = await SnapshotAsync(open, cancellationToken).ConfigureAwait(false);
             var grace = context.Reporter.AreWorkersIdle ? TimeSpan.Zero : context.Options.StagingGrace;
-            if (late.Count == 0 && round > Rounds) return;
-            if (late.Count > 0 || busy.Count > 0) await TakeOverAsync(busy, late, isStored: true, cancellationToken).ConfigureAwait(false);
-            else if (age < grace) await Task.Delay(grace - age, context.TimeProvider, cancellationToken).ConfigureAwait(false);
-            else return;
+            var unsettled = busy.Select(snapshot => snapshot.Aggregate).Concat(grown).ToHashSet();
+            if (grown.Count == 0 && context.TimeProvider.GetElapsedTime(started) > context.Options.DrainTimeout)
+            {
+                WarnOfNoPause(open);
+                (unsettled, grace) = ([], TimeSpan.Zero);
+            }
+
+            List<AggregateKey> settled = [.. open.Where(aggregate => !unsettled.Contains(aggregate) && ages[aggregate] >= grace)];
+            if (settled.Count > 0) await release(settled, cancellationToken).ConfigureAwait(false);
+            open = [.. open.Except(settled)];
+            if (unsettled.Count > 0) await TakeOverAsync(busy, [.. grown], isStored: true, cancellationToken).ConfigureAwait(false);
+            else if (open.Count > 0) await Task.Delay(grace - open.Max(aggregate => ages[aggregate]), context.TimeProvider, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private Task<List<JobSnapshot>> SnapshotAsync(CancellationToken cancellationToken) => context.Reporter.AreWorkersIdle
+    private Task<List<JobSnapshot>> SnapshotAsync(IReadOnlyList<AggregateKey> aggregates, CancellationToken cancellationToken) => context.Reporter.AreWorkersIdle
         ? Task.FromResult<List<JobSnapshot>>([])
         : context.Faults.CallAsync(
-            Server.Redis, "Looking for staged jobs", token => context.StagedJobs.SnapshotAsync(folds.Aggregates, token), cancellationToken);
+            Server.Redis, "Looking for staged jobs", token => context.StagedJobs.SnapshotAsync(aggregates, token), cancellationToken);
+
+    private void WarnOfNoPause(IReadOnlyList<AggregateKey> open) => context.Reporter.Warn(string.Create(
+        CultureInfo.InvariantCulture,
+        $"Events of {open.Count:N0} aggregates, for example of '{open[0]}', kept coming in without a pause, so that a job may have been staged too late to be seen, and its event be folded twice. Replay once more at a quieter time."));
 
     private async Task TakeOverAsync(
         List<JobSnapshot> busy, List<AggregateKey> late, bool isStored, CancellationToken cancellationToken)

@@ -15,6 +15,10 @@ internal interface IProjectionRun
     Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(
         IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken);
 
+    /// <summary>Deletes all that is stored for a tenant: see <see cref="IProjectionStore{TState}.EmptyAsync"/>.</summary>
+    Task<bool> EmptyAsync(
+        string tenantId, IReadOnlyCollection<string> keyPrefixes, Func<CancellationToken, Task<bool>> isReady, CancellationToken cancellationToken);
+
     /// <summary>Starts a fold over one stream of events. Each stream has a fold of its own.</summary>
     IStreamFold StartFold();
 
@@ -50,6 +54,10 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
     public Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(
         IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken) =>
         store.FindReplayedAsync(aggregates, cancellationToken);
+
+    public Task<bool> EmptyAsync(
+        string tenantId, IReadOnlyCollection<string> keyPrefixes, Func<CancellationToken, Task<bool>> isReady, CancellationToken cancellationToken) =>
+        store.EmptyAsync(tenantId, keyPrefixes, isReady, cancellationToken);
 
     public IStreamFold StartFold() => new StreamFold(projection);
 

@@ -54,7 +54,6 @@ internal sealed class ReplayBatch(BatchContext context, int number, int batchCou
         var settlement = new BatchSettlement(context, number, folds);
         await PhaseAsync(ReplayPhase.Settle, settlement.SettleAsync, cancellationToken).ConfigureAwait(false);
         await PhaseAsync(ReplayPhase.Store, folds.StoreAsync, cancellationToken).ConfigureAwait(false);
-        await settlement.SettleStoredAsync(cancellationToken).ConfigureAwait(false);
         await StepAsync(
             "replay-batch",
             entry => entry with
@@ -65,8 +64,7 @@ internal sealed class ReplayBatch(BatchContext context, int number, int batchCou
             },
             cancellationToken).ConfigureAwait(false);
 
-        List<string> done = [.. bounded.Select(aggregate => aggregate.Key.ToString()), .. replayed];
-        await PhaseAsync(ReplayPhase.Unmark, token => UnmarkAsync(done, token), cancellationToken).ConfigureAwait(false);
+        await PhaseAsync(ReplayPhase.Unmark, token => UnmarkAsync(settlement, replayed, token), cancellationToken).ConfigureAwait(false);
         await RecheckAsync(folds, cancellationToken).ConfigureAwait(false);
         return bounded.Count;
     }
@@ -185,8 +183,9 @@ internal sealed class ReplayBatch(BatchContext context, int number, int batchCou
     /// </summary>
     private async Task RecheckAsync(BatchFolds folds, CancellationToken cancellationToken)
     {
-        var (grown, _) = await folds.FindGrownAsync(cancellationToken).ConfigureAwait(false);
-        if (grown.Count == 0) return;
+        var (late, _) = await folds.InspectAsync(folds.Aggregates, cancellationToken).ConfigureAwait(false);
+        if (late.Count == 0) return;
+        var grown = folds.Aggregates.Where(late.Contains).ToList();
         if (context.Definition.ReplaySafety == ReplaySafety.Increment)
         {
             context.Reporter.Warn(
@@ -203,12 +202,23 @@ internal sealed class ReplayBatch(BatchContext context, int number, int batchCou
         await new ReplayBatch(context, number, batchCount, grown, replayedBefore).RunAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task UnmarkAsync(List<string> keys, CancellationToken cancellationToken)
+    /// <summary>Removes the markers of each aggregate as soon as replay and live handlers agree on it.</summary>
+    private async Task UnmarkAsync(BatchSettlement settlement, List<string> replayed, CancellationToken cancellationToken)
     {
-        await context.Faults.CallAsync(
-            Server.Redis, "Removing markers", token => context.Markers.CompleteAsync(keys, token), cancellationToken).ConfigureAwait(false);
-        await StepAsync("unmark-batch", entry => entry with { Count = keys.Count }, cancellationToken).ConfigureAwait(false);
+        var count = replayed.Count;
+        await CompleteAsync(replayed, cancellationToken).ConfigureAwait(false);
+        await settlement.ReleaseAsync(
+            (settled, token) =>
+            {
+                count += settled.Count;
+                return CompleteAsync(settled.ConvertAll(aggregate => aggregate.ToString()), token);
+            },
+            cancellationToken).ConfigureAwait(false);
+        await StepAsync("unmark-batch", entry => entry with { Count = count }, cancellationToken).ConfigureAwait(false);
     }
+
+    private Task CompleteAsync(List<string> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
+        Server.Redis, "Removing markers", token => context.Markers.CompleteAsync(keys, token), cancellationToken);
 
     private Task<bool> PhaseAsync(ReplayPhase phase, Func<CancellationToken, Task> work, CancellationToken cancellationToken) =>
         PhaseAsync(

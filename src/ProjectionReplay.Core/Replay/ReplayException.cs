@@ -50,6 +50,12 @@ public enum ReplayError
     /// <summary>An earlier run left off half way, and neither resume nor restart was asked for.</summary>
     PreviousRunFound,
 
+    /// <summary>The projection's rows cannot be rebuilt, or not from the given date.</summary>
+    RebuildNotPossible,
+
+    /// <summary>A rebuild was interrupted: the counters hold only a part until it is run again.</summary>
+    RebuildInterrupted,
+
     /// <summary>Another run holds the lock.</summary>
     ReplayLocked,
 

@@ -17,6 +17,12 @@ public sealed record ReplayRequest
     /// </summary>
     public required DateTimeOffset Since { get; init; }
 
+    /// <summary>
+    /// Whether to build counters anew: what is stored for the tenant is deleted, and every event is counted once, while
+    /// live handlers wait. For an <see cref="ReplaySafety.Increment"/> projection, from the tenant's first event on.
+    /// </summary>
+    public bool IsRebuild { get; init; }
+
     /// <summary>How to go about it.</summary>
     public ReplayOptions Options { get; init; } = new();
 }

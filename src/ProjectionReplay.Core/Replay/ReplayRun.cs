@@ -104,19 +104,33 @@ public sealed class ReplayRun : IAsyncDisposable
         var (completed, stale) = await _faults.CallAsync(
             Server.Redis, "Looking for a previous run", _previous.CountAsync, cancellationToken).ConfigureAwait(false);
         var hasPreviousRun = completed + stale > 0;
-        if (hasPreviousRun && previousRun == PreviousRunAction.Refuse) throw PreviousRunFound(completed, stale);
+        if (!_request.IsRebuild)
+        {
+            if (hasPreviousRun && previousRun == PreviousRunAction.Refuse) throw PreviousRunFound(completed, stale);
+            await RefuseHalfRebuiltAsync(cancellationToken).ConfigureAwait(false);
+        }
 
         var reporter = new RunReporter(_request, _messages, OpenLog(), _timeProvider);
         await using (reporter.ConfigureAwait(false))
         {
+            var context = CreateContext(reporter);
             var started = _timeProvider.GetTimestamp();
             await ReportStartAsync(reporter, cancellationToken).ConfigureAwait(false);
-            var aggregates = hasPreviousRun
-                ? await SettlePreviousRunAsync(previousRun, reporter, cancellationToken).ConfigureAwait(false)
-                : _aggregates;
-            var replayed = await ReplayBatchesAsync(aggregates, runLock, reporter, cancellationToken).ConfigureAwait(false);
+            int replayed;
+            if (_request.IsRebuild)
+            {
+                replayed = await RebuildAsync(context, runLock, cancellationToken).ConfigureAwait(false);
+            }
+            else
+            {
+                var aggregates = hasPreviousRun
+                    ? await SettlePreviousRunAsync(previousRun, reporter, cancellationToken).ConfigureAwait(false)
+                    : _aggregates;
+                replayed = await ReplayBatchesAsync(aggregates, context, runLock, cancellationToken).ConfigureAwait(false);
+            }
+
             await _faults.CallAsync(
-                Server.Redis, "Clearing the completed set", token => _previous.ForgetAsync(_aggregates, hasPreviousRun, token), cancellationToken).ConfigureAwait(false);
+                Server.Redis, "Clearing the completed set", token => _previous.ForgetAsync(_aggregates, hasPreviousRun || _request.IsRebuild, token), cancellationToken).ConfigureAwait(false);
             await reporter.StepAsync(
                 "complete",
                 entry => entry with
@@ -184,22 +198,77 @@ public sealed class ReplayRun : IAsyncDisposable
         return remaining;
     }
 
-    private async Task<int> ReplayBatchesAsync(
-        List<AggregateKey> aggregates, ReplayLock runLock, RunReporter reporter, CancellationToken cancellationToken)
+    private BatchContext CreateContext(RunReporter reporter) => new(
+        _request,
+        _selection,
+        _servers,
+        _projection!,
+        _previous.Markers,
+        new QueueDrain(_servers.Redis, _request.Projection.Definition.QueueName, _timeProvider),
+        new StagedJobs(_servers.Redis, _request.Projection.Definition.QueueName, _timeProvider),
+        _faults,
+        reporter,
+        _timeProvider);
+
+    /// <summary>Builds the tenant's counters anew. An earlier run, whatever it left behind, is of no account.</summary>
+    private async Task<int> RebuildAsync(BatchContext context, ReplayLock runLock, CancellationToken cancellationToken)
     {
+        var rebuild = new CounterRebuild(context);
+        await rebuild.CheckAsync(cancellationToken).ConfigureAwait(false);
+        await _faults.CallAsync(
+            Server.Redis, "Recording the rebuild", token => _previous.Markers.BeginRebuildAsync(Plan.TenantId, token), cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await _faults.CallAsync(Server.Redis, "Clearing the completed set", _previous.ForgetCompletedAsync, cancellationToken).ConfigureAwait(false);
+            var aggregates = await rebuild.ClearAsync(_aggregates, cancellationToken).ConfigureAwait(false);
+            var replayed = await ReplayBatchesAsync(aggregates, context, runLock, cancellationToken).ConfigureAwait(false);
+
+            // Those of an earlier run that are not in the log any more.
+            await _faults.CallAsync(Server.Redis, "Removing stale markers", _previous.RemoveMarkersAsync, cancellationToken).ConfigureAwait(false);
+            await _faults.CallAsync(
+                Server.Redis, "Recording the rebuild", token => _previous.Markers.EndRebuildAsync(Plan.TenantId, token), cancellationToken).ConfigureAwait(false);
+            return replayed;
+        }
+        catch
+        {
+            await UnmarkAllAsync(context.Reporter, runLock, cancellationToken).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Gives every aggregate back to the live handlers after a rebuild failed, unless another run has taken over.</summary>
+    private async Task UnmarkAllAsync(RunReporter reporter, ReplayLock runLock, CancellationToken cancellationToken)
+    {
+        using var patience = new CancellationTokenSource(
+            cancellationToken.IsCancellationRequested ? PatienceWhenCancelled : PatienceWhenFailed, _timeProvider);
+        try
+        {
+            if (runLock.Lost.IsCancellationRequested && !await runLock.TryRegainAsync(patience.Token).ConfigureAwait(false)) return;
+            await _faults.CallAsync(Server.Redis, "Removing markers", _previous.RemoveMarkersAsync, patience.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            reporter.Warn($"The markers of the rebuild could not be removed ({exception.Message.TrimEnd('.')}). Live handlers hold back events until Clear-ReplayMarker, or another run with -Rebuild, removes them.");
+        }
+    }
+
+    /// <summary>Adding to counters of which a rebuild has deleted a part would make them wrong for good.</summary>
+    private async Task RefuseHalfRebuiltAsync(CancellationToken cancellationToken)
+    {
+        var isRebuilding = await _faults.CallAsync(
+            Server.Redis, "Looking for a rebuild", token => _previous.Markers.IsRebuildingAsync(Plan.TenantId, token), cancellationToken).ConfigureAwait(false);
+        if (!isRebuilding) return;
+        throw new ReplayException(
+            ReplayError.RebuildInterrupted,
+            $"A rebuild of projection '{Plan.Projection}' for tenant '{Plan.TenantId}' was interrupted, so that its counters hold only a part. Run again with -Rebuild.");
+    }
+
+    private async Task<int> ReplayBatchesAsync(
+        List<AggregateKey> aggregates, BatchContext context, ReplayLock runLock, CancellationToken cancellationToken)
+    {
+        var reporter = context.Reporter;
         var size = _request.Options.AggregateBatchSize;
         var batchCount = (aggregates.Count + size - 1) / size;
-        var context = new BatchContext(
-            _request,
-            _selection,
-            _servers,
-            _projection!,
-            _previous.Markers,
-            new QueueDrain(_servers.Redis, _request.Projection.Definition.QueueName, _timeProvider),
-            new StagedJobs(_servers.Redis, _request.Projection.Definition.QueueName, _timeProvider),
-            _faults,
-            reporter,
-            _timeProvider);
         reporter.Start(aggregates.Count, batchCount);
         var replayed = 0;
         for (var number = 1; number <= batchCount; number++)

@@ -20,6 +20,22 @@ public interface IProjectionStore<TState>
         Task.FromResult<IReadOnlyDictionary<AggregateKey, string>>(new Dictionary<AggregateKey, string>());
 
     /// <summary>
+    /// Deletes all that is stored and recorded for a tenant, in one transaction, so that it can be built anew. For an
+    /// <see cref="Projections.ReplaySafety.Increment"/> store.
+    /// </summary>
+    /// <param name="tenantId">The tenant.</param>
+    /// <param name="keyPrefixes">What the key strings of the tenant's aggregates begin with.</param>
+    /// <param name="isReady">Asked when nobody else can write any more: whether to go on.</param>
+    /// <param name="cancellationToken">Abandons the work.</param>
+    /// <returns>Whether it was done; if not, nothing has changed.</returns>
+    Task<bool> EmptyAsync(
+        string tenantId,
+        IReadOnlyCollection<string> keyPrefixes,
+        Func<CancellationToken, Task<bool>> isReady,
+        CancellationToken cancellationToken) =>
+        throw new NotSupportedException("Only counters can be emptied.");
+
+    /// <summary>
     /// Writes the states of one batch, in one go: when the task completes every row is durable; when it fails an
     /// <see cref="Projections.ReplaySafety.Increment"/> store has changed nothing. May be repeated with the same
     /// aggregates: what was written for an aggregate before is replaced, never added to.

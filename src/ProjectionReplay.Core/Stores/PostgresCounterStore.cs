@@ -75,6 +75,33 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
         return [];
     }
 
+    /// <inheritdoc/>
+    public async Task<bool> EmptyAsync(
+        string tenantId,
+        IReadOnlyCollection<string> keyPrefixes,
+        Func<CancellationToken, Task<bool>> isReady,
+        CancellationToken cancellationToken)
+    {
+        var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
+        {
+            var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+            await using (transaction.ConfigureAwait(false))
+            {
+                // Live handlers wait here with what they are about to add, until the old rows are gone.
+                var seize = new NpgsqlCommand($"LOCK TABLE {_quotedName} IN SHARE ROW EXCLUSIVE MODE", connection, transaction);
+                await using (seize.ConfigureAwait(false)) await seize.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+                if (!await isReady(cancellationToken).ConfigureAwait(false)) return false;
+
+                var delete = new NpgsqlBatchCommand($"DELETE FROM {_quotedName} WHERE {Sql.Quote(table.TenantColumn)} = $1") { Parameters = { Sql.Text(tenantId) } };
+                var commands = new NpgsqlBatch(connection, transaction) { BatchCommands = { delete, _ledger.Forget(keyPrefixes) } };
+                await using (commands.ConfigureAwait(false)) await commands.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+                await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+                return true;
+            }
+        }
+    }
+
     private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
     {
         var connection = await dataSource.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);

@@ -109,6 +109,17 @@ internal sealed class ReplayLedger(string projection)
         },
     };
 
+    /// <summary>The command that forgets a tenant's aggregates.</summary>
+    /// <param name="keyPrefixes">What their key strings begin with.</param>
+    public NpgsqlBatchCommand Forget(IReadOnlyCollection<string> keyPrefixes) => new($"""
+        DELETE FROM {_table}
+        WHERE projection = $1
+          AND EXISTS (SELECT FROM unnest($2) AS prefix WHERE starts_with(aggregate_key, prefix))
+        """)
+    {
+        Parameters = { Sql.Text(projection), Sql.Array(NpgsqlDbType.Text, keyPrefixes.ToArray()) },
+    };
+
     private static async Task<string> FindSchemaAsync(NpgsqlConnection connection, string counterTable, CancellationToken cancellationToken)
     {
         var command = new NpgsqlCommand("SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = to_regclass($1)", connection);

@@ -37,11 +37,17 @@ internal sealed class LiveWorkers : IAsyncDisposable
     /// <summary>Events whose jobs are not done yet.</summary>
     public long Backlog => Interlocked.Read(ref _appended) - Interlocked.Read(ref _processed) - Interlocked.Read(ref _skipped);
 
+    /// <summary>The longest that it took from the start of an append to the end of the staging.</summary>
+    public TimeSpan SlowestStaging { get; private set; }
+
     /// <summary>Appends an event to the log, and then, as the contract says, stages its job.</summary>
     public async Task AppendAsync(TestTenant tenant, EventLogRow liveEvent, string row)
     {
+        var started = TimeProvider.System.GetTimestamp();
         await tenant.AppendRowAsync(row);
         await _queue.StageAsync(liveEvent.Aggregate, row);
+        var taken = TimeProvider.System.GetElapsedTime(started);
+        if (taken > SlowestStaging) SlowestStaging = taken;
         _groups.TryAdd(liveEvent.Aggregate, 0);
         Interlocked.Increment(ref _appended);
     }

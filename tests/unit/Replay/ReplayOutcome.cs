@@ -43,6 +43,7 @@ internal sealed record ReplayOutcome(
         bool isDryRun = false,
         Configuration.ReplayConnections? connections = null,
         bool isLive = false,
+        bool isRebuild = false,
         CancellationToken cancellationToken = default)
     {
         var messages = new ReplayMessages();
@@ -56,6 +57,8 @@ internal sealed record ReplayOutcome(
                 Projection = projection,
                 TenantId = tenant.Id,
                 Since = since ?? new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero),
+                IsRebuild = isRebuild,
+
                 // Where no live system is at work, nothing is going to be staged.
                 Options = isLive ? options ?? new ReplayOptions() : (options ?? new ReplayOptions()) with { StagingGrace = TimeSpan.Zero },
             };

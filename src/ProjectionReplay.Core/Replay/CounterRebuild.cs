@@ -1,0 +1,95 @@
+using System.Globalization;
+using ProjectionReplay.Events;
+using ProjectionReplay.Projections;
+
+namespace ProjectionReplay.Replay;
+
+/// <summary>
+/// Clears the way for building a tenant's counters anew. Live handlers have counted some of the events already, and
+/// nobody knows which. So all aggregates are marked at once, and when no live job is at work on any of them the old
+/// rows go, together with what the ledger says of them. From there on each event is counted once: by the replay up to
+/// an aggregate's cutoff, by live handlers after it.
+/// </summary>
+internal sealed class CounterRebuild(BatchContext context)
+{
+    private const int ChunkSize = 10_000;
+
+    /// <summary>Checks that the rows can be built from the events that the run finds.</summary>
+    /// <exception cref="ReplayException"><see cref="ReplayError.RebuildNotPossible"/>.</exception>
+    public async Task CheckAsync(CancellationToken cancellationToken)
+    {
+        if (context.Definition.ReplaySafety != ReplaySafety.Increment)
+        {
+            throw new ReplayException(
+                ReplayError.RebuildNotPossible,
+                $"Projection '{context.Definition.Name}' needs no rebuild: the latest row wins, so that replaying it again, without -Rebuild, is exact.");
+        }
+
+        var first = await context.Faults.CallAsync(
+            Server.ClickHouse,
+            "Looking for the first event",
+            token => context.Servers.EventLog.FindFirstTimestampAsync(context.Selection, token),
+            cancellationToken).ConfigureAwait(false);
+        if (first is not { } timestamp || context.Request.Since <= timestamp) return;
+        throw new ReplayException(
+            ReplayError.RebuildNotPossible,
+            string.Create(CultureInfo.InvariantCulture, $"""
+                A rebuild deletes all counters of tenant '{context.Request.TenantId}', so it must find all of its aggregates: the first event is of {timestamp.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, before the start date. Give -Since {timestamp.UtcDateTime:yyyy-MM-dd} or earlier.
+                """));
+    }
+
+    /// <summary>Marks all aggregates, waits for the live jobs at work, and deletes the old rows.</summary>
+    /// <returns>The aggregates to replay, in key order: those found before, and those that turned up meanwhile.</returns>
+    public async Task<List<AggregateKey>> ClearAsync(List<AggregateKey> aggregates, CancellationToken cancellationToken)
+    {
+        var marked = new HashSet<AggregateKey>();
+        var found = aggregates;
+        while (true)
+        {
+            await MarkAsync([.. found.Where(marked.Add)], cancellationToken).ConfigureAwait(false);
+            var isEmptied = await context.Faults.CallAsync(
+                Server.Postgres,
+                $"Emptying {context.Definition.Table}",
+                token => context.Projection.EmptyAsync(context.Request.TenantId, KeyPrefixes(found), IsReadyAsync, token),
+                cancellationToken).ConfigureAwait(false);
+            if (isEmptied) return found;
+        }
+
+        // Whatever live handlers have counted stands in the log by now, as they can count no more. An aggregate that
+        // is not marked yet was counted without the replay's knowing: it has to be marked first.
+        async Task<bool> IsReadyAsync(CancellationToken token)
+        {
+            found = await context.Faults.CallAsync(
+                Server.ClickHouse,
+                "Discovering aggregates",
+                retry => context.Servers.EventLog.DiscoverAsync(context.Selection, context.Request.Since, retry),
+                token).ConfigureAwait(false);
+            return found.TrueForAll(marked.Contains);
+        }
+    }
+
+    private async Task MarkAsync(List<AggregateKey> aggregates, CancellationToken cancellationToken)
+    {
+        foreach (var chunk in aggregates.Chunk(ChunkSize))
+        {
+            await context.Faults.CallAsync(
+                Server.Redis,
+                "Setting markers",
+                token => context.Markers.MarkPendingAsync(Array.ConvertAll(chunk, aggregate => aggregate.ToString()), token),
+                cancellationToken).ConfigureAwait(false);
+        }
+
+        foreach (var chunk in aggregates.Chunk(ChunkSize))
+        {
+            var stuck = await context.Faults.CallAsync(
+                Server.Redis,
+                "Watching jobs in flight",
+                token => context.Drain.WaitAsync(chunk, context.Options.DrainTimeout, token),
+                cancellationToken).ConfigureAwait(false);
+            if (stuck.Count > 0) throw DrainFailure.Create(context, stuck, "were in flight did not end");
+        }
+    }
+
+    private static List<string> KeyPrefixes(List<AggregateKey> aggregates) =>
+        [.. aggregates.Select(aggregate => $"{aggregate.TenantId}:{aggregate.AggregateType}:").Distinct(StringComparer.Ordinal)];
+}
