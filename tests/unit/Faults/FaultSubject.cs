@@ -52,6 +52,7 @@ internal sealed class FaultSubject
         PreviousRunAction previousRun = PreviousRunAction.Refuse,
         ReplayOptions? options = null,
         ReplayConnections? connections = null,
+        TimeProvider? timeProvider = null,
         CancellationToken cancellationToken = default) =>
         ReplayOutcome.RunAsync(
             _servers,
@@ -60,6 +61,7 @@ internal sealed class FaultSubject
             (options ?? new ReplayOptions()) with { AggregateBatchSize = AggregateBatchSize },
             previousRun,
             connections: connections,
+            timeProvider: timeProvider,
             cancellationToken: cancellationToken);
 
     /// <summary>Does what Clear-ReplayMarker does.</summary>

@@ -42,6 +42,7 @@ internal sealed record ReplayOutcome(
         DateTimeOffset? since = null,
         bool isDryRun = false,
         Configuration.ReplayConnections? connections = null,
+        TimeProvider? timeProvider = null,
         CancellationToken cancellationToken = default)
     {
         var messages = new ReplayMessages();
@@ -57,7 +58,7 @@ internal sealed record ReplayOutcome(
                 Since = since ?? new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero),
                 Options = options ?? new ReplayOptions(),
             };
-            await using var run = await new ReplayEngine(connections ?? servers.Connections).PrepareAsync(request, isDryRun, messages, cancellationToken);
+            await using var run = await new ReplayEngine(connections ?? servers.Connections, timeProvider).PrepareAsync(request, isDryRun, messages, cancellationToken);
             plan = run.Plan;
             if (!isDryRun) await run.ExecuteAsync(previousRun, cancellationToken);
         }
