@@ -34,6 +34,9 @@ internal sealed class ReplayLock : IAsyncDisposable
     /// <summary>Cancelled when the lock is no longer held.</summary>
     public CancellationToken Lost => _lost.Token;
 
+    /// <summary>Why the lock could not be renewed, when Redis was out of reach; null when it was there but the lock was not.</summary>
+    public Exception? RenewalFault { get; private set; }
+
     /// <summary>Takes the lock.</summary>
     /// <param name="redis">The server.</param>
     /// <param name="projection">The projection's name.</param>
@@ -144,9 +147,14 @@ internal sealed class ReplayLock : IAsyncDisposable
             {
                 await Task.Delay(Shorter(_expiry / 3, Left(renewed)), _timeProvider, _released.Token).ConfigureAwait(false);
 
+                // Held up, not out of reach.
+                if (Left(renewed) == TimeSpan.Zero) break;
+
                 // Counted from before the request, as nobody knows when the server took it.
                 var asked = _timeProvider.GetTimestamp();
-                if (!await _database.LockExtendAsync(_key, _value, _expiry).WaitAsync(Left(renewed), _timeProvider, _released.Token).ConfigureAwait(false)) break;
+                var isHeld = await _database.LockExtendAsync(_key, _value, _expiry).WaitAsync(Left(renewed), _timeProvider, _released.Token).ConfigureAwait(false);
+                RenewalFault = null;
+                if (!isHeld) break;
                 renewed = asked;
             }
             catch (OperationCanceledException)
@@ -156,6 +164,7 @@ internal sealed class ReplayLock : IAsyncDisposable
             catch (Exception exception) when (exception is RedisException or RedisTimeoutException or TimeoutException)
             {
                 // Out of reach: the lock stands until it expires.
+                RenewalFault = exception;
                 if (Left(renewed) == TimeSpan.Zero) break;
             }
         }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using ClickHouse.Driver;
 using Npgsql;
 using Polly;
@@ -103,14 +104,15 @@ internal sealed class FaultPolicy
         RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => false,
         RedisConnectionException or RedisTimeoutException => true,
         RedisServerException redis => PassingRedisErrors.Contains(redis.Message.Split(' ')[0]),
-        // Cancellation was ruled out: this one is a time-out.
-        IOException or TimeoutException or OperationCanceledException => true,
+        // Cancellation was ruled out: this one is a time-out. HttpClient lets the bare SocketException of a connection
+        // through that was reset the moment it was made.
+        IOException or SocketException or TimeoutException or OperationCanceledException => true,
         _ => false,
     };
 
     private static bool IsServerFault(Exception exception) => exception
         is NpgsqlException or ClickHouseServerException or HttpRequestException or RedisException
-        or RedisTimeoutException or IOException or TimeoutException or OperationCanceledException;
+        or RedisTimeoutException or IOException or SocketException or TimeoutException or OperationCanceledException;
 
     private static ReplayException Explain(Server server, string operation, Exception exception)
     {

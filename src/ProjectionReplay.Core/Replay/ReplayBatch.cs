@@ -72,7 +72,8 @@ internal sealed class ReplayBatch(BatchContext context, int number, int batchCou
     /// <summary>
     /// Gives the batch's aggregates back to the live handlers after a failure. Never throws: the failure is the news.
     /// </summary>
-    public async Task AbandonAsync(ReplayLock runLock, TimeSpan timeout)
+    /// <returns>Whether none of its markers is left.</returns>
+    public async Task<bool> AbandonAsync(ReplayLock runLock, TimeSpan timeout)
     {
         using var patience = new CancellationTokenSource(timeout, context.TimeProvider);
         try
@@ -81,17 +82,20 @@ internal sealed class ReplayBatch(BatchContext context, int number, int batchCou
             if (runLock.Lost.IsCancellationRequested
                 && !await context.Faults.CallAsync(Server.Redis, "Regaining the run lock", runLock.TryRegainAsync, patience.Token).ConfigureAwait(false))
             {
-                return;
+                return false;
             }
 
             await context.Faults.CallAsync(
                 Server.Redis, "Removing markers", token => context.Markers.RemoveAsync(_keys, token), patience.Token).ConfigureAwait(false);
+            return true;
         }
         catch (Exception exception)
         {
+            var reason = exception is OperationCanceledException ? "Redis did not answer in time" : exception.Message.TrimEnd('.');
             context.Reporter.Warn(string.Create(CultureInfo.InvariantCulture, $"""
-                The markers of up to {_keys.Count:N0} aggregates could not be removed ({exception.Message.TrimEnd('.')}). Live handlers hold back their events until Clear-ReplayMarker, or a run with -Resume or -Restart, removes them.
+                The markers of up to {_keys.Count:N0} aggregates could not be removed ({reason}). Live handlers hold back their events until Clear-ReplayMarker, or a run with -Resume or -Restart, removes them.
                 """));
+            return false;
         }
     }
 

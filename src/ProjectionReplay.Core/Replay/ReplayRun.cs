@@ -74,7 +74,7 @@ public sealed class ReplayRun : IAsyncDisposable
             }
             catch (Exception exception) when (runLock.Lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
             {
-                throw exception as ReplayException ?? LockLost(exception);
+                throw exception as ReplayException ?? LockLost(runLock, exception);
             }
         }
     }
@@ -161,10 +161,17 @@ public sealed class ReplayRun : IAsyncDisposable
             $"The lock of projection '{Plan.Projection}' for tenant '{Plan.TenantId}' is held by {other?.ToString() ?? "an unknown run"}. Waiting up to {_request.Options.LockExpiry.TotalSeconds:0.###} s, in case that run died.")));
     }
 
-    private ReplayException LockLost(Exception exception) => new(
-        ReplayError.ReplayLocked,
-        $"The run lost its lock on projection '{Plan.Projection}' for tenant '{Plan.TenantId}' and stopped: Redis was out of reach for too long, or this machine was held up. Run again with -Resume.",
-        exception);
+    private ReplayException LockLost(ReplayLock runLock, Exception exception) => runLock.RenewalFault is { } fault
+        ? new ReplayException(
+            ReplayError.RedisUnavailable,
+            string.Create(CultureInfo.InvariantCulture, $"""
+                Redis was out of reach for {_request.Options.LockExpiry.TotalSeconds:0.###} s, longer than the lock on projection '{Plan.Projection}' for tenant '{Plan.TenantId}' lasts unrenewed, so the run stopped ({fault.Message.TrimEnd('.')}). Check that Redis is up, then run again with -Resume.
+                """),
+            exception)
+        : new ReplayException(
+            ReplayError.ReplayLocked,
+            $"The run lost its lock on projection '{Plan.Projection}' for tenant '{Plan.TenantId}' and stopped: another run took it, or this machine was held up. Run again with -Resume.",
+            exception);
 
     private async Task ReportStartAsync(RunReporter reporter, CancellationToken cancellationToken)
     {
@@ -282,8 +289,11 @@ public sealed class ReplayRun : IAsyncDisposable
             }
             catch (Exception exception)
             {
-                var failure = runLock.Lost.IsCancellationRequested ? LockLost(exception) : Explain(exception, number, batchCount, cancellationToken);
-                await AbandonAsync(batch, runLock, cancellationToken).ConfigureAwait(false);
+                var (error, reason) = Explain(exception, cancellationToken);
+                var isUnmarked = await AbandonAsync(batch, runLock, cancellationToken).ConfigureAwait(false);
+                var failure = runLock.Lost.IsCancellationRequested
+                    ? LockLost(runLock, exception)
+                    : Abandoned(error, reason, number, batchCount, isUnmarked, exception);
                 await reporter.LastStepAsync(
                     "error", entry => entry with { Batch = number, BatchCount = batchCount, Message = failure.Message }).ConfigureAwait(false);
                 if (failure.Error == ReplayError.ReplayFailed && cancellationToken.IsCancellationRequested)
@@ -298,29 +308,28 @@ public sealed class ReplayRun : IAsyncDisposable
         return replayed;
     }
 
-    /// <summary>Gives a batch back to the live handlers, unless another run has taken over meanwhile.</summary>
-    private static async Task AbandonAsync(ReplayBatch batch, ReplayLock runLock, CancellationToken cancellationToken)
+    /// <summary>Gives a batch back to the live handlers, unless another run has taken over meanwhile. Returns whether it did.</summary>
+    private static async Task<bool> AbandonAsync(ReplayBatch batch, ReplayLock runLock, CancellationToken cancellationToken)
     {
         var patience = cancellationToken.IsCancellationRequested ? PatienceWhenCancelled : PatienceWhenFailed;
-        await batch.AbandonAsync(runLock, patience).ConfigureAwait(false);
+        return await batch.AbandonAsync(runLock, patience).ConfigureAwait(false);
     }
 
-    private static ReplayException Explain(Exception exception, int number, int batchCount, CancellationToken cancellationToken)
+    private static (ReplayError Error, string Reason) Explain(Exception exception, CancellationToken cancellationToken) => exception switch
     {
-        var (error, reason) = exception switch
-        {
-            _ when cancellationToken.IsCancellationRequested => (ReplayError.ReplayFailed, "The run was cancelled."),
-            ReplayException known => (known.Error, known.Message),
-            InvalidEventPayloadException payload => (ReplayError.InvalidEventPayload, payload.Message),
-            _ => (ReplayError.ReplayFailed, $"{exception.GetType().Name}: {exception.Message}"),
-        };
-        return new ReplayException(
-            error,
-            string.Create(CultureInfo.InvariantCulture, $"""
-                Batch {number} of {batchCount} was abandoned. {reason} Nothing is marked any more; {(number > 1 ? $"batches 1 to {number - 1} stay completed" : "no batch was completed")}. Run again with -Resume to go on, or with -Restart to start over.
-                """),
-            exception);
-    }
+        _ when cancellationToken.IsCancellationRequested => (ReplayError.ReplayFailed, "The run was cancelled."),
+        ReplayException known => (known.Error, known.Message),
+        InvalidEventPayloadException payload => (ReplayError.InvalidEventPayload, payload.Message),
+        _ => (ReplayError.ReplayFailed, $"{exception.GetType().Name}: {exception.Message}"),
+    };
+
+    private static ReplayException Abandoned(
+        ReplayError error, string reason, int number, int batchCount, bool isUnmarked, Exception exception) => new(
+        error,
+        string.Create(CultureInfo.InvariantCulture, $"""
+            Batch {number} of {batchCount} was abandoned. {reason} {(isUnmarked ? "Nothing is marked any more" : "Its aggregates may still be marked")}; {(number > 1 ? $"batches 1 to {number - 1} stay completed" : "no batch was completed")}. Run again with -Resume to go on, or with -Restart to start over.
+            """),
+        exception);
 
     private ReplayException PreviousRunFound(long completed, long stale) => new(
         ReplayError.PreviousRunFound,

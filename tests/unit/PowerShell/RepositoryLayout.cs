@@ -7,13 +7,15 @@ internal static class RepositoryLayout
     public static string Manifest { get; } = Path.Combine(FindRoot(), "ProjectionReplay.psd1");
 
     /// <summary>The program of <c>tests/shell</c>, built in the configuration that these tests were built in.</summary>
-    public static string TestShell
+    public static string TestShell => Program("shell", "ProjectionReplay.TestShell.dll");
+
+    /// <summary>The program of <c>tests/replayer</c>, built likewise.</summary>
+    public static string TestReplayer => Program("replayer", "ProjectionReplay.TestReplayer.dll");
+
+    private static string Program(string folder, string file)
     {
-        get
-        {
-            var output = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
-            return Path.Combine(FindRoot(), "tests", "shell", "bin", output.Parent!.Name, output.Name, "ProjectionReplay.TestShell.dll");
-        }
+        var output = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
+        return Path.Combine(FindRoot(), "tests", folder, "bin", output.Parent!.Name, output.Name, file);
     }
 
     private static string FindRoot()

@@ -44,6 +44,7 @@ internal sealed record ReplayOutcome(
         Configuration.ReplayConnections? connections = null,
         bool isLive = false,
         bool isRebuild = false,
+        TimeProvider? timeProvider = null,
         CancellationToken cancellationToken = default)
     {
         var messages = new ReplayMessages();
@@ -62,7 +63,7 @@ internal sealed record ReplayOutcome(
                 // Where no live system is at work, nothing is going to be staged.
                 Options = isLive ? options ?? new ReplayOptions() : (options ?? new ReplayOptions()) with { StagingGrace = TimeSpan.Zero },
             };
-            await using var run = await new ReplayEngine(connections ?? servers.Connections).PrepareAsync(request, isDryRun, messages, cancellationToken);
+            await using var run = await new ReplayEngine(connections ?? servers.Connections, timeProvider).PrepareAsync(request, isDryRun, messages, cancellationToken);
             plan = run.Plan;
             if (!isDryRun) await run.ExecuteAsync(previousRun, cancellationToken);
         }

@@ -63,9 +63,10 @@ internal sealed class StateOracle(TestServers servers, IFoldProjection projectio
             """
             SELECT TenantId, AggregateType, AggregateId, EventId, EventType, EventTimestamp, EventOccurredAt, EventPayload
             FROM event_log
-            WHERE TenantId = {tenant:String}
+            WHERE TenantId = {tenant:String} AND has({eventTypes:Array(String)}, EventType)
             """,
-            ("tenant", TestTenant.Escape(tenantId)))).Select(EventLogRow.Parse)];
+            ("tenant", TestTenant.Escape(tenantId)),
+            ("eventTypes", $"[{string.Join(", ", projection.Definition.EventTypes.Select(type => $"'{type}'"))}]"))).Select(EventLogRow.Parse)];
 
     private static Dictionary<string, JsonObject> Rows<TState>(LatestRowTable<TState> table, IReadOnlyList<ProjectedState<TState>> states)
         where TState : class => states.ToDictionary(state => state.Key, table.Store);
