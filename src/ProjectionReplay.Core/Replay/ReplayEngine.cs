@@ -110,6 +110,6 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
     {
         var types = request.Projection.Definition.AggregateTypes;
         return new AggregateFilter(
-            request.TenantId, types.Count > 0 ? types : [.. aggregates.Select(aggregate => aggregate.AggregateType).Distinct(StringComparer.Ordinal)]);
+            request.TenantId, types.Count > 0 ? types : [.. aggregates.Select(aggregate => aggregate.AggregateType).Distinct(StringComparer.Ordinal)], aggregates);
     }
 }

@@ -108,6 +108,6 @@ internal sealed class TestTenant(TestServers servers, string? id = null)
             .Order(StringComparer.Ordinal)];
 
     /// <summary>A value as ClickHouse's HTTP interface expects a parameter.</summary>
-    private static string Escape(string value) =>
+    public static string Escape(string value) =>
         value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal);
 }
