@@ -39,6 +39,7 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
     public async Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(
         IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken)
     {
+        RequireText(aggregates);
         var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
@@ -65,7 +66,14 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
                 var commands = new NpgsqlBatch(connection, transaction) { BatchCommands = { Increment(increments), _ledger.Record(entries) } };
                 await using (commands.ConfigureAwait(false))
                 {
-                    await commands.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+                    try
+                    {
+                        await commands.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+                    }
+                    catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.ProgramLimitExceeded)
+                    {
+                        throw TooLong(batch.Cutoffs.Keys, exception);
+                    }
                 }
 
                 await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
@@ -73,6 +81,27 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
         }
 
         return [];
+    }
+
+    /// <summary>Postgres text has no NUL, and would refuse the whole batch without naming the one at fault.</summary>
+    private static void RequireText(IEnumerable<AggregateKey> aggregates)
+    {
+        foreach (var aggregate in aggregates)
+        {
+            if (!aggregate.AggregateId.Contains('\0', StringComparison.Ordinal) && !aggregate.TenantId.Contains('\0', StringComparison.Ordinal)) continue;
+            throw new ReplayException(
+                ReplayError.StateNotStorable,
+                $"The aggregate '{aggregate.ToString().Replace("\0", "\\0", StringComparison.Ordinal)}' cannot be counted: its id holds a NUL character, shown as \\0, which Postgres has no room for. Remove its events from the event log, then replay again.");
+        }
+    }
+
+    private static ReplayException TooLong(IEnumerable<AggregateKey> aggregates, PostgresException exception)
+    {
+        var longest = aggregates.Select(aggregate => aggregate.ToString()).MaxBy(key => key.Length)!;
+        return new ReplayException(
+            ReplayError.StateNotStorable,
+            string.Create(CultureInfo.InvariantCulture, $"An aggregate of the batch cannot be counted: its key is longer than Postgres indexes ({exception.MessageText}). The longest, of {longest.Length:N0} characters, begins with '{longest[..Math.Min(longest.Length, 100)]}'. Remove its events from the event log, then replay again."),
+            exception);
     }
 
     private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
