@@ -1,5 +1,6 @@
 using System.Text;
 using ProjectionReplay.ClickHouse;
+using ProjectionReplay.Replay;
 
 namespace ProjectionReplay.Events;
 
@@ -56,8 +57,8 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
                 if (!cursor.TryReadString(out var type) || !cursor.TryReadString(out var id)) return;
 
                 // A type comes many times in a row: one string serves them all.
-                if (!type.SequenceEqual(aggregateTypeUtf8)) (aggregateType, aggregateTypeUtf8) = (StrictUtf8.GetString(type), type.ToArray());
-                aggregates.Add(new AggregateKey(selection.TenantId, aggregateType, StrictUtf8.GetString(id)));
+                if (!type.SequenceEqual(aggregateTypeUtf8)) (aggregateType, aggregateTypeUtf8) = (Text("AggregateType", type), type.ToArray());
+                aggregates.Add(new AggregateKey(selection.TenantId, aggregateType, Text("AggregateId", id)));
                 rows.Advance(cursor.Position);
             }
         }
@@ -123,7 +124,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             {
                 var cursor = new RowBinaryCursor(rows.Buffered);
                 if (!cursor.TryReadString(out var id) || !cursor.TryReadString(out var last) || !cursor.TryReadUInt64(out var count)) return;
-                tails.Add(new AggregateTail(StrictUtf8.GetString(id), StrictUtf8.GetString(last), (long)count));
+                tails.Add(new AggregateTail(Text("AggregateId", id), Text("EventId", last), (long)count));
                 rows.Advance(cursor.Position);
             }
         }
@@ -249,6 +250,21 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         new("lastId", "String", range.LastId),
         new("eventTypes", "Array(String)", selection.EventTypes.ToArray()),
     ];
+
+    private static string Text(string column, ReadOnlySpan<byte> utf8)
+    {
+        try
+        {
+            return StrictUtf8.GetString(utf8);
+        }
+        catch (DecoderFallbackException exception)
+        {
+            throw new ReplayException(
+                ReplayError.EventLogInvalid,
+                $"The event log has a row whose {column} is not UTF-8 text: its bytes are {Convert.ToHexString(utf8[..Math.Min(utf8.Length, 200)])}. Correct or remove the rows where hex({column}) is that, then replay again.",
+                exception);
+        }
+    }
 
     private static ClickHouseParameter Since(DateTimeOffset since) =>
         new("since", "UInt64", (ulong)Math.Max(0, since.ToUnixTimeMilliseconds()));

@@ -98,7 +98,7 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Bo
         private readonly byte[][] _eventTypes = [.. eventTypes.Select(Encoding.UTF8.GetBytes)];
 
         // The aggregate whose rows are arriving; the batch's next one; whether the two are the same.
-        private byte[] _currentId = [];
+        private byte[]? _currentId;
         private int _next;
         private byte[] _nextId = Encoding.UTF8.GetBytes(aggregates[0].Key.AggregateId);
         private bool _isOurs;
@@ -115,7 +115,8 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Bo
 
         public void Accept(in EventRow row)
         {
-            if (!row.AggregateId.SequenceEqual(_currentId)) Enter(row.AggregateId);
+            // An id may be empty, so that "none yet" has to be told from it.
+            if (_currentId is null || !row.AggregateId.SequenceEqual(_currentId)) Enter(row.AggregateId);
 
             // An event after the cutoff is the live handler's.
             if (!_isOurs || row.EventId.SequenceCompareTo(_cutoff) > 0) return;
@@ -138,7 +139,7 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Bo
         private void Enter(ReadOnlySpan<byte> aggregateId)
         {
             Leave();
-            if (_currentId.Length > 0 && aggregateId.SequenceCompareTo(_currentId) < 0)
+            if (_currentId is not null && aggregateId.SequenceCompareTo(_currentId) < 0)
             {
                 throw new IOException("ClickHouse sent rows out of order, or broke off its answer.");
             }

@@ -50,21 +50,21 @@ internal sealed class CounterRebuild(BatchContext context)
             var isEmptied = await context.Faults.CallAsync(
                 Server.Postgres,
                 $"Emptying {context.Definition.Table}",
-                token => context.Projection.EmptyAsync(context.Request.TenantId, KeyPrefixes(found), IsReadyAsync, token),
+                token => context.Projection.EmptyAsync(context.Request.TenantId, FindAllAsync, token),
                 cancellationToken).ConfigureAwait(false);
             if (isEmptied) return found;
         }
 
         // Whatever live handlers have counted stands in the log by now, as they can count no more. An aggregate that
         // is not marked yet was counted without the replay's knowing: it has to be marked first.
-        async Task<bool> IsReadyAsync(CancellationToken token)
+        async Task<IReadOnlyList<AggregateKey>?> FindAllAsync(CancellationToken token)
         {
             found = await context.Faults.CallAsync(
                 Server.ClickHouse,
                 "Discovering aggregates",
                 retry => context.Servers.EventLog.DiscoverAsync(context.Selection, context.Request.Since, retry),
                 token).ConfigureAwait(false);
-            return found.TrueForAll(marked.Contains);
+            return found.TrueForAll(marked.Contains) ? found : null;
         }
     }
 
@@ -89,7 +89,4 @@ internal sealed class CounterRebuild(BatchContext context)
             if (stuck.Count > 0) throw DrainFailure.Create(context, stuck, "were in flight did not end");
         }
     }
-
-    private static List<string> KeyPrefixes(List<AggregateKey> aggregates) =>
-        [.. aggregates.Select(aggregate => $"{aggregate.TenantId}:{aggregate.AggregateType}:").Distinct(StringComparer.Ordinal)];
 }

@@ -17,7 +17,7 @@ internal interface IProjectionRun
 
     /// <summary>Deletes all that is stored for a tenant: see <see cref="IProjectionStore{TState}.EmptyAsync"/>.</summary>
     Task<bool> EmptyAsync(
-        string tenantId, IReadOnlyCollection<string> keyPrefixes, Func<CancellationToken, Task<bool>> isReady, CancellationToken cancellationToken);
+        string tenantId, Func<CancellationToken, Task<IReadOnlyList<AggregateKey>?>> findAll, CancellationToken cancellationToken);
 
     /// <summary>Starts a fold over one stream of events. Each stream has a fold of its own.</summary>
     IStreamFold StartFold();
@@ -56,8 +56,8 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
         store.FindReplayedAsync(aggregates, cancellationToken);
 
     public Task<bool> EmptyAsync(
-        string tenantId, IReadOnlyCollection<string> keyPrefixes, Func<CancellationToken, Task<bool>> isReady, CancellationToken cancellationToken) =>
-        store.EmptyAsync(tenantId, keyPrefixes, isReady, cancellationToken);
+        string tenantId, Func<CancellationToken, Task<IReadOnlyList<AggregateKey>?>> findAll, CancellationToken cancellationToken) =>
+        store.EmptyAsync(tenantId, findAll, cancellationToken);
 
     public IStreamFold StartFold() => new StreamFold(projection);
 

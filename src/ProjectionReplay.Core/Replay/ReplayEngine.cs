@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Globalization;
+using System.Text;
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Coordination;
 using ProjectionReplay.Events;
@@ -94,6 +96,12 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
             throw new ReplayException(ReplayError.OptionInvalid, "The tenant id is empty. Name the tenant whose events are to be replayed.");
         }
 
+        if (request.TenantId.Contains('\0', StringComparison.Ordinal) || !IsWellFormed(request.TenantId))
+        {
+            throw new ReplayException(
+                ReplayError.OptionInvalid, "The tenant id holds a NUL character or half a surrogate pair, which no tenant can be called. Give the id as the event log has it.");
+        }
+
         var now = _timeProvider.GetUtcNow();
         if (request.Since > now)
         {
@@ -105,11 +113,23 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
         }
     }
 
+    /// <summary>Half a surrogate pair would be sent as U+FFFD, and so name another tenant.</summary>
+    private static bool IsWellFormed(string text)
+    {
+        for (var rest = text.AsSpan(); !rest.IsEmpty;)
+        {
+            if (Rune.DecodeFromUtf16(rest, out _, out var length) != OperationStatus.Done) return false;
+            rest = rest[length..];
+        }
+
+        return true;
+    }
+
     /// <summary>A projection of any aggregate type still knows the types that the tenant has.</summary>
     private static AggregateFilter TenantKeys(ReplayRequest request, List<AggregateKey> aggregates)
     {
         var types = request.Projection.Definition.AggregateTypes;
         return new AggregateFilter(
-            request.TenantId, types.Count > 0 ? types : [.. aggregates.Select(aggregate => aggregate.AggregateType).Distinct(StringComparer.Ordinal)]);
+            request.TenantId, types.Count > 0 ? types : [.. aggregates.Select(aggregate => aggregate.AggregateType).Distinct(StringComparer.Ordinal)], aggregates);
     }
 }

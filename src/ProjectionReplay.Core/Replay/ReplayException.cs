@@ -65,6 +65,9 @@ public enum ReplayError
     /// <summary>A payload could not be folded.</summary>
     InvalidEventPayload,
 
+    /// <summary>A row of the event log is called something that is not text.</summary>
+    EventLogInvalid,
+
     /// <summary>A state does not fit its table.</summary>
     StateNotStorable,
 

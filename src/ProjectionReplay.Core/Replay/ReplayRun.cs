@@ -24,6 +24,7 @@ public sealed class ReplayRun : IAsyncDisposable
     private readonly ReplayMessages _messages;
     private readonly TimeProvider _timeProvider;
     private readonly FaultPolicy _faults;
+    private readonly RunFailures _failures;
 
     internal ReplayRun(
         ReplayPlan plan,
@@ -46,6 +47,7 @@ public sealed class ReplayRun : IAsyncDisposable
         _messages = messages;
         _timeProvider = timeProvider;
         _faults = new FaultPolicy(messages, timeProvider, RetriesToRun);
+        _failures = new RunFailures(request);
     }
 
     /// <summary>What the run is going to do.</summary>
@@ -74,7 +76,7 @@ public sealed class ReplayRun : IAsyncDisposable
             }
             catch (Exception exception) when (runLock.Lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
             {
-                throw exception as ReplayException ?? LockLost(runLock, exception);
+                throw exception as ReplayException ?? _failures.LockLost(runLock, exception);
             }
         }
     }
@@ -106,7 +108,7 @@ public sealed class ReplayRun : IAsyncDisposable
         var hasPreviousRun = completed + stale > 0;
         if (!_request.IsRebuild)
         {
-            if (hasPreviousRun && previousRun == PreviousRunAction.Refuse) throw PreviousRunFound(completed, stale);
+            if (hasPreviousRun && previousRun == PreviousRunAction.Refuse) throw _failures.PreviousRunFound(completed, stale);
             await RefuseHalfRebuiltAsync(cancellationToken).ConfigureAwait(false);
         }
 
@@ -152,26 +154,10 @@ public sealed class ReplayRun : IAsyncDisposable
             token => ReplayLock.TakeAsync(
                 _servers.Redis, Plan.Projection, Plan.TenantId, _request.Options.LockExpiry, _timeProvider, WarnOfWait, token),
             cancellationToken).ConfigureAwait(false);
-        return runLock ?? throw new ReplayException(
-            ReplayError.ReplayLocked,
-            $"Another replay of projection '{Plan.Projection}' for tenant '{Plan.TenantId}' is at work: {holder?.ToString() ?? "its holder cannot be told"}. Wait for it to end, or stop it, then try again.");
+        return runLock ?? throw _failures.Locked(holder);
 
-        void WarnOfWait(ReplayLockHolder? other) => _messages.TrySend(new ReplayWarningMessage(string.Create(
-            CultureInfo.InvariantCulture,
-            $"The lock of projection '{Plan.Projection}' for tenant '{Plan.TenantId}' is held by {other?.ToString() ?? "an unknown run"}. Waiting up to {_request.Options.LockExpiry.TotalSeconds:0.###} s, in case that run died.")));
+        void WarnOfWait(ReplayLockHolder? other) => _messages.TrySend(new ReplayWarningMessage(_failures.WaitingFor(other)));
     }
-
-    private ReplayException LockLost(ReplayLock runLock, Exception exception) => runLock.RenewalFault is { } fault
-        ? new ReplayException(
-            ReplayError.RedisUnavailable,
-            string.Create(CultureInfo.InvariantCulture, $"""
-                Redis was out of reach for {_request.Options.LockExpiry.TotalSeconds:0.###} s, longer than the lock on projection '{Plan.Projection}' for tenant '{Plan.TenantId}' lasts unrenewed, so the run stopped ({fault.Message.TrimEnd('.')}). Check that Redis is up, then run again with -Resume.
-                """),
-            exception)
-        : new ReplayException(
-            ReplayError.ReplayLocked,
-            $"The run lost its lock on projection '{Plan.Projection}' for tenant '{Plan.TenantId}' and stopped: another run took it, or this machine was held up. Run again with -Resume.",
-            exception);
 
     private async Task ReportStartAsync(RunReporter reporter, CancellationToken cancellationToken)
     {
@@ -264,10 +250,7 @@ public sealed class ReplayRun : IAsyncDisposable
     {
         var isRebuilding = await _faults.CallAsync(
             Server.Redis, "Looking for a rebuild", token => _previous.Markers.IsRebuildingAsync(Plan.TenantId, token), cancellationToken).ConfigureAwait(false);
-        if (!isRebuilding) return;
-        throw new ReplayException(
-            ReplayError.RebuildInterrupted,
-            $"A rebuild of projection '{Plan.Projection}' for tenant '{Plan.TenantId}' was interrupted, so that its counters hold only a part. Run again with -Rebuild.");
+        if (isRebuilding) throw _failures.RebuildInterrupted();
     }
 
     private async Task<int> ReplayBatchesAsync(
@@ -289,14 +272,15 @@ public sealed class ReplayRun : IAsyncDisposable
             }
             catch (Exception exception)
             {
-                var (error, reason) = Explain(exception, cancellationToken);
+                // Asked before the time that giving the batch back may take.
+                var isCancelled = cancellationToken.IsCancellationRequested;
                 var isUnmarked = await AbandonAsync(batch, runLock, cancellationToken).ConfigureAwait(false);
                 var failure = runLock.Lost.IsCancellationRequested
-                    ? LockLost(runLock, exception)
-                    : Abandoned(error, reason, number, batchCount, isUnmarked, exception);
+                    ? _failures.LockLost(runLock, exception)
+                    : _failures.Abandoned(exception, number, batchCount, isUnmarked, isCancelled);
                 await reporter.LastStepAsync(
                     "error", entry => entry with { Batch = number, BatchCount = batchCount, Message = failure.Message }).ConfigureAwait(false);
-                if (failure.Error == ReplayError.ReplayFailed && cancellationToken.IsCancellationRequested)
+                if (failure.Error == ReplayError.ReplayFailed && isCancelled)
                 {
                     throw new OperationCanceledException(failure.Message, exception, cancellationToken);
                 }
@@ -314,28 +298,6 @@ public sealed class ReplayRun : IAsyncDisposable
         var patience = cancellationToken.IsCancellationRequested ? PatienceWhenCancelled : PatienceWhenFailed;
         return await batch.AbandonAsync(runLock, patience).ConfigureAwait(false);
     }
-
-    private static (ReplayError Error, string Reason) Explain(Exception exception, CancellationToken cancellationToken) => exception switch
-    {
-        _ when cancellationToken.IsCancellationRequested => (ReplayError.ReplayFailed, "The run was cancelled."),
-        ReplayException known => (known.Error, known.Message),
-        InvalidEventPayloadException payload => (ReplayError.InvalidEventPayload, payload.Message),
-        _ => (ReplayError.ReplayFailed, $"{exception.GetType().Name}: {exception.Message}"),
-    };
-
-    private static ReplayException Abandoned(
-        ReplayError error, string reason, int number, int batchCount, bool isUnmarked, Exception exception) => new(
-        error,
-        string.Create(CultureInfo.InvariantCulture, $"""
-            Batch {number} of {batchCount} was abandoned. {reason} {(isUnmarked ? "Nothing is marked any more" : "Its aggregates may still be marked")}; {(number > 1 ? $"batches 1 to {number - 1} stay completed" : "no batch was completed")}. Run again with -Resume to go on, or with -Restart to start over.
-            """),
-        exception);
-
-    private ReplayException PreviousRunFound(long completed, long stale) => new(
-        ReplayError.PreviousRunFound,
-        string.Create(CultureInfo.InvariantCulture, $"""
-            An earlier replay of projection '{Plan.Projection}' for tenant '{Plan.TenantId}' left off half way: {completed:N0} aggregates are completed, {stale:N0} markers are left. Run again with -Resume to go on from there, or with -Restart to start over.
-            """));
 
     private ReplayLogWriter? OpenLog()
     {

@@ -24,15 +24,13 @@ public interface IProjectionStore<TState>
     /// <see cref="Projections.ReplaySafety.Increment"/> store.
     /// </summary>
     /// <param name="tenantId">The tenant.</param>
-    /// <param name="keyPrefixes">What the key strings of the tenant's aggregates begin with.</param>
-    /// <param name="isReady">Asked when nobody else can write any more: whether to go on.</param>
+    /// <param name="findAll">
+    /// Asked when nobody else can write any more: the aggregates whose records go, or null to leave everything as it is.
+    /// </param>
     /// <param name="cancellationToken">Abandons the work.</param>
     /// <returns>Whether it was done; if not, nothing has changed.</returns>
     Task<bool> EmptyAsync(
-        string tenantId,
-        IReadOnlyCollection<string> keyPrefixes,
-        Func<CancellationToken, Task<bool>> isReady,
-        CancellationToken cancellationToken) =>
+        string tenantId, Func<CancellationToken, Task<IReadOnlyList<AggregateKey>?>> findAll, CancellationToken cancellationToken) =>
         throw new NotSupportedException("Only counters can be emptied.");
 
     /// <summary>

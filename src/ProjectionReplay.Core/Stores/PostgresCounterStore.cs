@@ -17,6 +17,8 @@ namespace ProjectionReplay.Stores;
 public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, string projection, CounterTable<TState> table) : IProjectionStore<TState>
     where TState : class
 {
+    private const int ForgottenAtOnce = 10_000;
+
     private readonly ReplayLedger _ledger = new(projection);
     private readonly string _quotedName = Sql.Quote(table.Name);
 
@@ -39,6 +41,7 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
     public async Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(
         IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken)
     {
+        RequireText(aggregates);
         var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
@@ -65,7 +68,14 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
                 var commands = new NpgsqlBatch(connection, transaction) { BatchCommands = { Increment(increments), _ledger.Record(entries) } };
                 await using (commands.ConfigureAwait(false))
                 {
-                    await commands.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+                    try
+                    {
+                        await commands.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+                    }
+                    catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.ProgramLimitExceeded)
+                    {
+                        throw TooLong(batch.Cutoffs.Keys, exception);
+                    }
                 }
 
                 await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
@@ -77,10 +87,7 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
 
     /// <inheritdoc/>
     public async Task<bool> EmptyAsync(
-        string tenantId,
-        IReadOnlyCollection<string> keyPrefixes,
-        Func<CancellationToken, Task<bool>> isReady,
-        CancellationToken cancellationToken)
+        string tenantId, Func<CancellationToken, Task<IReadOnlyList<AggregateKey>?>> findAll, CancellationToken cancellationToken)
     {
         var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
@@ -91,15 +98,41 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
                 // Live handlers wait here with what they are about to add, until the old rows are gone.
                 var seize = new NpgsqlCommand($"LOCK TABLE {_quotedName} IN SHARE ROW EXCLUSIVE MODE", connection, transaction);
                 await using (seize.ConfigureAwait(false)) await seize.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-                if (!await isReady(cancellationToken).ConfigureAwait(false)) return false;
+                if (await findAll(cancellationToken).ConfigureAwait(false) is not { } aggregates) return false;
 
                 var delete = new NpgsqlBatchCommand($"DELETE FROM {_quotedName} WHERE {Sql.Quote(table.TenantColumn)} = $1") { Parameters = { Sql.Text(tenantId) } };
-                var commands = new NpgsqlBatch(connection, transaction) { BatchCommands = { delete, _ledger.Forget(keyPrefixes) } };
+                var commands = new NpgsqlBatch(connection, transaction) { BatchCommands = { delete } };
+                foreach (var chunk in aggregates.Chunk(ForgottenAtOnce))
+                {
+                    commands.BatchCommands.Add(_ledger.Forget(Array.ConvertAll(chunk, aggregate => aggregate.ToString())));
+                }
+
                 await using (commands.ConfigureAwait(false)) await commands.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
                 await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
                 return true;
             }
         }
+    }
+
+    /// <summary>Postgres text has no NUL, and would refuse the whole batch without naming the one at fault.</summary>
+    private static void RequireText(IEnumerable<AggregateKey> aggregates)
+    {
+        foreach (var aggregate in aggregates)
+        {
+            if (!aggregate.AggregateId.Contains('\0', StringComparison.Ordinal) && !aggregate.TenantId.Contains('\0', StringComparison.Ordinal)) continue;
+            throw new ReplayException(
+                ReplayError.StateNotStorable,
+                $"The aggregate '{aggregate.ToString().Replace("\0", "\\0", StringComparison.Ordinal)}' cannot be counted: its id holds a NUL character, shown as \\0, which Postgres has no room for. Remove its events from the event log, then replay again.");
+        }
+    }
+
+    private static ReplayException TooLong(IEnumerable<AggregateKey> aggregates, PostgresException exception)
+    {
+        var longest = aggregates.Select(aggregate => aggregate.ToString()).MaxBy(key => key.Length)!;
+        return new ReplayException(
+            ReplayError.StateNotStorable,
+            string.Create(CultureInfo.InvariantCulture, $"An aggregate of the batch cannot be counted: its key is longer than Postgres indexes ({exception.MessageText}). The longest, of {longest.Length:N0} characters, begins with '{longest[..Math.Min(longest.Length, 100)]}'. Remove its events from the event log, then replay again."),
+            exception);
     }
 
     private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)

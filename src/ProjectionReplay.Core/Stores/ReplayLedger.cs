@@ -109,15 +109,10 @@ internal sealed class ReplayLedger(string projection)
         },
     };
 
-    /// <summary>The command that forgets a tenant's aggregates.</summary>
-    /// <param name="keyPrefixes">What their key strings begin with.</param>
-    public NpgsqlBatchCommand Forget(IReadOnlyCollection<string> keyPrefixes) => new($"""
-        DELETE FROM {_table}
-        WHERE projection = $1
-          AND EXISTS (SELECT FROM unnest($2) AS prefix WHERE starts_with(aggregate_key, prefix))
-        """)
+    /// <summary>The command that forgets aggregates.</summary>
+    public NpgsqlBatchCommand Forget(string[] aggregateKeys) => new($"DELETE FROM {_table} WHERE projection = $1 AND aggregate_key = ANY($2)")
     {
-        Parameters = { Sql.Text(projection), Sql.Array(NpgsqlDbType.Text, keyPrefixes.ToArray()) },
+        Parameters = { Sql.Text(projection), Sql.Array(NpgsqlDbType.Text, aggregateKeys) },
     };
 
     private static async Task<string> FindSchemaAsync(NpgsqlConnection connection, string counterTable, CancellationToken cancellationToken)

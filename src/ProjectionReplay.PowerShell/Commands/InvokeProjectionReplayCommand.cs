@@ -76,6 +76,12 @@ public sealed class InvokeProjectionReplayCommand : PSCmdlet, IDisposable
     [Parameter(ParameterSetName = "Restart")]
     public SwitchParameter Restart { get; set; }
 
+    /// <summary>
+    /// Builds counters anew: deletes what is stored for the tenant, and counts every event once. Asks first.
+    /// </summary>
+    [Parameter(ParameterSetName = "Rebuild")]
+    public SwitchParameter Rebuild { get; set; }
+
     /// <summary>The folder for the replay log; the current location unless given.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
@@ -141,6 +147,7 @@ public sealed class InvokeProjectionReplayCommand : PSCmdlet, IDisposable
         return new ReplaySession(this, new ReplayEngine(connections), options, _stopping.Token)
         {
             IsDryRun = isDryRun,
+            IsRebuild = Rebuild,
             PreviousRun = Resume ? PreviousRunAnswer.Resume : Restart ? PreviousRunAnswer.Restart : PreviousRunAnswer.Refuse,
         };
     }

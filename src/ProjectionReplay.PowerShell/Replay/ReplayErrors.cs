@@ -25,9 +25,10 @@ internal static class ReplayErrors
         ReplayError.ProjectionNotFound or ReplayError.TableMissing => ErrorCategory.ObjectNotFound,
         ReplayError.ClickHouseUnavailable or ReplayError.RedisUnavailable or ReplayError.PostgresUnavailable
             => ErrorCategory.ConnectionError,
-        ReplayError.InvalidEventPayload or ReplayError.StateNotStorable or ReplayError.ProjectionAssemblyInvalid
+        ReplayError.InvalidEventPayload or ReplayError.EventLogInvalid or ReplayError.StateNotStorable or ReplayError.ProjectionAssemblyInvalid
             => ErrorCategory.InvalidData,
-        ReplayError.PreviousRunFound => ErrorCategory.ResourceExists,
+        ReplayError.PreviousRunFound or ReplayError.RebuildInterrupted => ErrorCategory.ResourceExists,
+        ReplayError.RebuildNotPossible => ErrorCategory.InvalidOperation,
         ReplayError.ReplayLocked => ErrorCategory.ResourceBusy,
         ReplayError.DrainTimeout => ErrorCategory.OperationTimeout,
         ReplayError.LogUnavailable => ErrorCategory.OpenError,

@@ -17,6 +17,9 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
     /// <summary>Whether nothing is to be written anywhere.</summary>
     public required bool IsDryRun { get; init; }
 
+    /// <summary>Whether counters are deleted first and built anew.</summary>
+    public required bool IsRebuild { get; init; }
+
     /// <summary>Whether the operator chose to stop: nothing more is replayed.</summary>
     public bool IsEnded { get; private set; }
 
@@ -25,7 +28,7 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
     /// <exception cref="PipelineStoppedException">The pipeline was stopped.</exception>
     public void Replay(IFoldProjection projection, string tenantId, DateTime since)
     {
-        var request = new ReplayRequest { Projection = projection, TenantId = tenantId, Since = new DateTimeOffset(since), Options = options };
+        var request = new ReplayRequest { Projection = projection, TenantId = tenantId, Since = new DateTimeOffset(since), IsRebuild = IsRebuild, Options = options };
         var target = Strings.ReplayTarget.With(projection.Definition.Name, tenantId);
         var messages = new ReplayMessages();
         var progress = new ProgressBars(cmdlet.CommandRuntime, cmdlet.Host, Strings.ProgressActivity.With(projection.Definition.Name, tenantId));
@@ -53,6 +56,11 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
         var plan = run.Plan;
         if (IsDryRun) cmdlet.WriteObject(plan);
         if (!cmdlet.ShouldProcess(target, Strings.ActionReplay.With(plan.AggregateCount, Describe(since)))) return;
+        if (IsRebuild && !RebuildQuestion.Ask(cmdlet, target))
+        {
+            IsEnded = true;
+            return;
+        }
 
         switch (Decide(plan))
         {
@@ -78,7 +86,7 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
     private PreviousRunAnswer Decide(ReplayPlan plan)
     {
         var found = plan.PreviousCompletedCount > 0 || plan.StaleMarkerCount > 0;
-        return found && PreviousRun == PreviousRunAnswer.Refuse ? PreviousRunQuestion.Ask(cmdlet.Host, plan) : PreviousRun;
+        return found && !IsRebuild && PreviousRun == PreviousRunAnswer.Refuse ? PreviousRunQuestion.Ask(cmdlet.Host, plan) : PreviousRun;
     }
 
     private static string Describe(DateTime since) => since.ToString(

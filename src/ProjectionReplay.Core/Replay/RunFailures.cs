@@ -1,0 +1,70 @@
+using System.Globalization;
+using ProjectionReplay.Coordination;
+using ProjectionReplay.Events;
+
+namespace ProjectionReplay.Replay;
+
+/// <summary>Why a run does not start or has to stop, in words for the operator.</summary>
+internal sealed class RunFailures(ReplayRequest request)
+{
+    private readonly string _subject = $"projection '{request.Projection.Definition.Name}' for tenant '{request.TenantId}'";
+
+    /// <summary>How the run is to be run again.</summary>
+    private string Again => request.IsRebuild
+        ? "Run again with -Rebuild."
+        : "Run again with -Resume to go on, or with -Restart to start over.";
+
+    public ReplayException PreviousRunFound(long completed, long stale) => new(
+        ReplayError.PreviousRunFound,
+        string.Create(CultureInfo.InvariantCulture, $"""
+            An earlier replay of {_subject} left off half way: {completed:N0} aggregates are completed, {stale:N0} markers are left. Run again with -Resume to go on from there, or with -Restart to start over.
+            """));
+
+    public ReplayException RebuildInterrupted() => new(
+        ReplayError.RebuildInterrupted,
+        $"A rebuild of {_subject} was interrupted, so that its counters hold only a part. Run again with -Rebuild.");
+
+    public ReplayException Locked(ReplayLockHolder? holder) => new(
+        ReplayError.ReplayLocked,
+        $"Another replay of {_subject} is at work: {holder?.ToString() ?? "its holder cannot be told"}. Wait for it to end, or stop it, then try again.");
+
+    public string WaitingFor(ReplayLockHolder? holder) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"The lock of {_subject} is held by {holder?.ToString() ?? "an unknown run"}. Waiting up to {request.Options.LockExpiry.TotalSeconds:0.###} s, in case that run died.");
+
+    public ReplayException LockLost(ReplayLock runLock, Exception exception) => runLock.RenewalFault is { } fault
+        ? new ReplayException(
+            ReplayError.RedisUnavailable,
+            string.Create(CultureInfo.InvariantCulture, $"""
+                Redis was out of reach for {request.Options.LockExpiry.TotalSeconds:0.###} s, longer than the lock on {_subject} lasts unrenewed, so the run stopped ({fault.Message.TrimEnd('.')}). Check that Redis is up. {Again}
+                """),
+            exception)
+        : new ReplayException(
+            ReplayError.ReplayLocked,
+            $"The run lost its lock on {_subject} and stopped: another run took it, or this machine was held up. {Again}",
+            exception);
+
+    public ReplayException Abandoned(
+        Exception exception, int number, int batchCount, bool isUnmarked, bool isCancelled)
+    {
+        var (error, reason) = exception switch
+        {
+            _ when isCancelled => (ReplayError.ReplayFailed, "The run was cancelled."),
+            ReplayException known => (known.Error, known.Message),
+            InvalidEventPayloadException payload => (ReplayError.InvalidEventPayload, payload.Message),
+            _ => (ReplayError.ReplayFailed, $"{exception.GetType().Name}: {exception.Message}"),
+        };
+        var before = number switch
+        {
+            1 => "no batch was completed",
+            2 => "batch 1 stays completed",
+            _ => string.Create(CultureInfo.InvariantCulture, $"batches 1 to {number - 1} stay completed"),
+        };
+        return new ReplayException(
+            error,
+            string.Create(CultureInfo.InvariantCulture, $"""
+                Batch {number} of {batchCount} was abandoned. {reason} {(isUnmarked ? "Nothing is marked any more" : "Its aggregates may still be marked")}; {before}. {Again}
+                """),
+            exception);
+    }
+}
