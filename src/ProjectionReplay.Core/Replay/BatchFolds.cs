@@ -80,7 +80,7 @@ internal sealed class BatchFolds(BatchContext context)
     public async Task<List<(string Key, string EventId)>> FoldAgainAsync(
         IReadOnlyList<AggregateKey> aggregates, bool isStored, CancellationToken cancellationToken)
     {
-        var results = new (AggregateStream Stream, FoldedStream Result)[aggregates.Count];
+        var results = new (AggregateStream Stream, FoldedStream Folded)[aggregates.Count];
         await InParallelAsync(
             aggregates.Count,
             async (index, token) =>
@@ -97,7 +97,7 @@ internal sealed class BatchFolds(BatchContext context)
         foreach (var fold in _folds) fold.Remove(keys);
         context.Reporter.AddEvents(-aggregates.Sum(aggregate => _standings[aggregate].EventsFolded));
         foreach (var (stream, result) in results) Keep(stream, result);
-        if (isStored) await StoreAsync([.. results.Select(again => again.Result.Fold)], keys, cancellationToken).ConfigureAwait(false);
+        if (isStored) await StoreAsync([.. results.Select(again => again.Folded.Fold)], keys, cancellationToken).ConfigureAwait(false);
         return [.. aggregates.Select(aggregate => (aggregate.ToString(), _standings[aggregate].Aggregate.Cutoff))];
     }
 
