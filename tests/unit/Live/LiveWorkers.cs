@@ -7,7 +7,7 @@ using ProjectionReplay.Servers;
 namespace ProjectionReplay.Live;
 
 /// <summary>
-/// The live handlers of one projection, at full speed: take jobs from the queue, ask the gate, and fold into the same
+/// The live handlers of one projection: take jobs from the queue, ask the gate, and fold into the same
 /// tables that the replay writes to.
 /// </summary>
 internal sealed class LiveWorkers : IAsyncDisposable
