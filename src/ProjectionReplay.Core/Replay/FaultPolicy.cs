@@ -26,6 +26,9 @@ internal sealed class FaultPolicy
     // Server error codes that tell of load, of a lost peer or of a node about to come back: see ErrorCodes.cpp of ClickHouse.
     private static readonly HashSet<int> PassingClickHouseErrors = [159, 202, 203, 209, 210, 242, 252, 285, 319, 425, 999];
 
+    /// <summary>What every error of ClickHouse itself says. One without it comes from a proxy before it.</summary>
+    private const string ClickHouseErrorMark = "DB::Exception";
+
     private static readonly HashSet<string> PassingRedisErrors =
         new(["LOADING", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "BUSY"], StringComparer.Ordinal);
 
@@ -98,7 +101,7 @@ internal sealed class FaultPolicy
     {
         PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected } => true,
         NpgsqlException npgsql => npgsql.IsTransient,
-        ClickHouseServerException clickHouse => PassingClickHouseErrors.Contains(clickHouse.ErrorCode),
+        ClickHouseServerException clickHouse => PassingClickHouseErrors.Contains(clickHouse.ErrorCode) || !clickHouse.Message.Contains(ClickHouseErrorMark, StringComparison.Ordinal),
         HttpRequestException http => http.StatusCode is null or HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests
             || (int)http.StatusCode >= 500,
         RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => false,

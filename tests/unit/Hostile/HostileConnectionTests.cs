@@ -30,6 +30,8 @@ public sealed class HostileConnectionTests(TestServers servers)
         }
         finally
         {
+            // The first to use the counters makes the ledger, and owns it.
+            await ExecuteAsync($"REASSIGN OWNED BY {Sql.Quote(role)} TO CURRENT_USER");
             await ExecuteAsync($"DROP ROLE {Sql.Quote(role)}");
         }
     }

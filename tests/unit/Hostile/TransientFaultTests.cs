@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using ClickHouse.Driver;
 using ProjectionReplay.Replay;
 using StackExchange.Redis;
 
@@ -20,6 +21,7 @@ public sealed class TransientFaultTests
         new RedisTimeoutException(CommandFlags.None, "Timeout awaiting response.", CommandStatus.Sent),
         new HttpRequestException("Connection refused", new SocketException((int)SocketError.ConnectionRefused)),
         new HttpRequestException("Bad gateway", null, System.Net.HttpStatusCode.BadGateway),
+        ClickHouseServerException.FromServerResponse("<html>502 Bad Gateway</html>", "SELECT 1"),
         new IOException("The answer broke off."),
         new TimeoutException("Too late."),
     ];
@@ -33,6 +35,7 @@ public sealed class TransientFaultTests
         new RedisServerException(RedisErrorKind.OutOfMemory, CommandFlags.None, "OOM command not allowed when used memory > 'maxmemory'."),
         new RedisConnectionException(ConnectionFailureType.AuthenticationFailure, CommandFlags.None, "The password is wrong.", null, CommandStatus.Unknown),
         new HttpRequestException("Unauthorized", null, System.Net.HttpStatusCode.Unauthorized),
+        ClickHouseServerException.FromServerResponse("Code: 516. DB::Exception: default: Authentication failed. (AUTHENTICATION_FAILED)", "SELECT 1"),
     ];
 
     [Theory]

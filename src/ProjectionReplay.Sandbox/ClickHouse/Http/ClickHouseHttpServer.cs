@@ -123,6 +123,12 @@ internal sealed class ClickHouseHttpServer : IAsyncDisposable
         {
             await response.FailAsync($"Code: 117. DB::Exception: {e.Message} (INCORRECT_DATA)");
         }
+        catch (Exception e)
+        {
+            // A defect of the sandbox must not look like a server without a word to say.
+            await Console.Error.WriteLineAsync($"ClickHouse request failed: {e}");
+            await response.FailAsync($"Code: 1001. DB::Exception: {e.GetType().Name}: {e.Message} (STD_EXCEPTION)");
+        }
     }
 
     private async Task RunAsync(HttpContext context, ClickHouseRequest request, ResponseWriter response)
