@@ -36,6 +36,16 @@ public ref struct RowBinaryCursor
         return true;
     }
 
+    /// <summary>Reads a UInt8 or a Bool.</summary>
+    /// <returns>False when the bytes end before the value does; the cursor is then of no more use.</returns>
+    public bool TryReadByte(out byte value)
+    {
+        value = 0;
+        if (_position >= _bytes.Length) return false;
+        value = _bytes[_position++];
+        return true;
+    }
+
     private bool TryReadVarUInt(out ulong value)
     {
         value = 0;

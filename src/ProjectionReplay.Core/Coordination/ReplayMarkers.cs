@@ -33,7 +33,7 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
         SetAsync([.. keys.Select(key => new HashEntry(key, PendingValue))], cancellationToken);
 
     /// <summary>Replaces pending by the cutoff: live handlers skip events up to it and go on deferring later ones.</summary>
-    public Task SetCutoffsAsync(IEnumerable<(string Key, string EventId)> cutoffs, CancellationToken cancellationToken) =>
+    public Task SetCutoffsAsync(IEnumerable<(string Key, byte[] EventId)> cutoffs, CancellationToken cancellationToken) =>
         SetAsync([.. cutoffs.Select(cutoff => new HashEntry(cutoff.Key, cutoff.EventId))], cancellationToken);
 
     /// <summary>
@@ -53,6 +53,14 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
     public Task RemoveAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken) =>
         ForEachChunkAsync(
             keys, chunk => Database.HashDeleteAsync(_cutoffKey, Array.ConvertAll(chunk, key => (RedisValue)key)), cancellationToken);
+
+    /// <summary>Which of some aggregates an unfinished run has completed, in their order.</summary>
+    public async Task<bool[]> FindCompletedAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken)
+    {
+        var answers = await Task.WhenAll(keys.Chunk(ChunkSize).Select(chunk =>
+            Database.SetContainsAsync(_completedKey, Array.ConvertAll(chunk, key => (RedisValue)key)))).WaitAsync(cancellationToken).ConfigureAwait(false);
+        return [.. answers.SelectMany(answer => answer)];
+    }
 
     /// <summary>Forgets that aggregates were completed.</summary>
     public Task ForgetCompletedAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken) =>

@@ -28,7 +28,8 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
 
     /// <summary>
     /// Waits until each job of some snapshots was tried since: it is gone, or staged again under a new id or with a
-    /// later score. Forgets the jobs that were.
+    /// later score. In a queue where a job that is put off keeps its place, those behind it are not tried before it, and
+    /// need not be: they are for later events. Forgets the jobs that were tried.
     /// </summary>
     /// <returns>The snapshots with a job that was not tried in time, and whether any job was.</returns>
     public async Task<(List<JobSnapshot> Stuck, bool AnyTried)> WaitAsync(
@@ -70,6 +71,9 @@ internal sealed class JobSnapshot(AggregateKey aggregate, string groupKey)
 
     public RedisKey JobsKey { get; } = groupKey + ":jobs";
 
+    // The first place in the queue that a job was tried at.
+    private double _firstTried = double.PositiveInfinity;
+
     /// <summary>Ids with the score that each is staged by.</summary>
     public Dictionary<RedisValue, double> Jobs { get; set; } = [];
 
@@ -77,8 +81,13 @@ internal sealed class JobSnapshot(AggregateKey aggregate, string groupKey)
     public bool Forget(Dictionary<RedisValue, double> now)
     {
         // A job at work has no score: it counts as tried when it is gone, or staged again.
-        var tried = Jobs.Where(job => !now.TryGetValue(job.Key, out var score) || score > job.Value).Select(job => job.Key).ToList();
-        foreach (var job in tried) Jobs.Remove(job);
+        var tried = Jobs.Where(job => !now.TryGetValue(job.Key, out var score) || score > job.Value).ToList();
+        foreach (var job in tried) Jobs.Remove(job.Key);
+        if (tried.Count > 0) _firstTried = Math.Min(_firstTried, tried.Min(job => job.Value));
+
+        // One that was tried and stands at its old place again, under another id, holds up those behind it.
+        var putOff = now.Where(job => job.Value >= _firstTried && !Jobs.ContainsKey(job.Key)).Select(job => job.Value).DefaultIfEmpty(double.PositiveInfinity).Min();
+        foreach (var job in Jobs.Where(job => job.Value > putOff).ToList()) Jobs.Remove(job.Key);
         return tried.Count > 0;
     }
 }

@@ -18,70 +18,24 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
     private static readonly string[] Columns =
     [
         "TenantId", "AggregateType", "AggregateId", "EventId", "EventType", "EventVersion", "EventTimestamp",
-        "EventOccurredAt", "EventPayload", "ProcessingTraceparent",
+        "EventOccurredAt", "EventPayload", "ProcessingTraceparent", "CreatedAt",
     ];
 
     /// <summary>Checks that the table is there.</summary>
     public Task CheckAsync(CancellationToken cancellationToken) =>
         database.RequireColumnsAsync(TableName, Columns, cancellationToken);
 
-    /// <summary>The aggregates with an event at or after a moment, in key order.</summary>
-    public async Task<List<AggregateKey>> DiscoverAsync(
-        EventSelection selection, DateTimeOffset since, CancellationToken cancellationToken)
-    {
-        var sql = $$"""
-            SELECT AggregateType, AggregateId
-            FROM event_log
-            WHERE {{Selected(selection)}}
-              AND EventTimestamp >= {since:UInt64}
-            GROUP BY AggregateType, AggregateId
-            ORDER BY AggregateType, AggregateId
-            SETTINGS optimize_aggregation_in_order = 1
-            """;
+    /// <summary>
+    /// Visits the aggregates with an event since the selection's moment, in key order, with all the rows that each
+    /// has. One pass over the narrow columns; holds nothing in memory.
+    /// </summary>
+    public Task DiscoverAsync(EventSelection selection, AggregateVisitor visit, CancellationToken cancellationToken) =>
+        VisitAsync(Selected(selection), [.. Bind(selection)], selection, visit, cancellationToken);
 
-        var aggregates = new List<AggregateKey>();
-        var (aggregateType, aggregateTypeUtf8) = ("", Array.Empty<byte>());
-        var reader = await database.QueryAsync(sql, [.. Bind(selection), Since(since)], null, cancellationToken).ConfigureAwait(false);
-        await using (reader.ConfigureAwait(false))
-        {
-            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false)) ReadAll(reader);
-        }
-
-        return aggregates;
-
-        void ReadAll(RowBinaryReader rows)
-        {
-            while (true)
-            {
-                var cursor = new RowBinaryCursor(rows.Buffered);
-                if (!cursor.TryReadString(out var type) || !cursor.TryReadString(out var id)) return;
-
-                // A type comes many times in a row: one string serves them all.
-                if (!type.SequenceEqual(aggregateTypeUtf8)) (aggregateType, aggregateTypeUtf8) = (Text("AggregateType", type), type.ToArray());
-                aggregates.Add(new AggregateKey(selection.TenantId, aggregateType, Text("AggregateId", id)));
-                rows.Advance(cursor.Position);
-            }
-        }
-    }
-
-    /// <summary>All events of the aggregates that <see cref="DiscoverAsync"/> finds, from their first one on.</summary>
-    public async Task<long> CountAsync(EventSelection selection, DateTimeOffset since, CancellationToken cancellationToken)
-    {
-        var sql = $$"""
-            SELECT count()
-            FROM event_log
-            WHERE {{Selected(selection)}}
-              AND (AggregateType, AggregateId) IN
-              (
-                  SELECT AggregateType, AggregateId
-                  FROM event_log
-                  WHERE {{Selected(selection)}}
-                    AND EventTimestamp >= {since:UInt64}
-              )
-            """;
-
-        return await ReadCountAsync(sql, [.. Bind(selection), Since(since)], cancellationToken).ConfigureAwait(false);
-    }
+    /// <summary>Visits those aggregates of a range.</summary>
+    public Task DiscoverAsync(
+        EventSelection selection, AggregateRange range, AggregateVisitor visit, CancellationToken cancellationToken) =>
+        VisitAsync(InRange, [.. Bind(selection, range)], selection, visit, cancellationToken);
 
     /// <summary>When the first of all events happened; null when there is none.</summary>
     public async Task<DateTimeOffset?> FindFirstTimestampAsync(EventSelection selection, CancellationToken cancellationToken)
@@ -96,80 +50,20 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         return first == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(first - 1);
     }
 
-    /// <summary>The last event id and the number of rows of each aggregate of a range, in key order.</summary>
-    public async Task<List<AggregateTail>> ReadTailsAsync(
-        EventSelection selection, AggregateRange range, CancellationToken cancellationToken)
-    {
-        const string Sql = $"""
-            SELECT AggregateId, max(EventId), count()
+    /// <summary>The number of rows of a range. Reads neither payloads nor event ids.</summary>
+    public Task<long> CountRowsAsync(EventSelection selection, AggregateRange range, CancellationToken cancellationToken) =>
+        ReadCountAsync(
+            $"""
+            SELECT count()
             FROM event_log
             WHERE {InRange}
-            GROUP BY AggregateId
-            ORDER BY AggregateId
-            SETTINGS optimize_aggregation_in_order = 1
-            """;
-
-        var tails = new List<AggregateTail>();
-        var reader = await database.QueryAsync(Sql, [.. Bind(selection, range)], null, cancellationToken).ConfigureAwait(false);
-        await using (reader.ConfigureAwait(false))
-        {
-            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false)) ReadAll(reader);
-        }
-
-        return tails;
-
-        void ReadAll(RowBinaryReader rows)
-        {
-            while (true)
-            {
-                var cursor = new RowBinaryCursor(rows.Buffered);
-                if (!cursor.TryReadString(out var id) || !cursor.TryReadString(out var last) || !cursor.TryReadUInt64(out var count)) return;
-                tails.Add(new AggregateTail(Text("AggregateId", id), Text("EventId", last), (long)count));
-                rows.Advance(cursor.Position);
-            }
-        }
-    }
-
-    /// <summary>
-    /// The number of rows of each aggregate of a range, and how long ago the last of them was inserted. Reads neither
-    /// payloads nor event ids.
-    /// </summary>
-    public async Task<List<AggregateExtent>> ReadExtentsAsync(
-        EventSelection selection, AggregateRange range, CancellationToken cancellationToken)
-    {
-        // By the server's own clock, which gave the rows their time of insertion.
-        const string Sql = $"""
-            SELECT AggregateId, count(), toUInt64(greatest(0, dateDiff('millisecond', max(CreatedAt), now64(3))))
-            FROM event_log
-            WHERE {InRange}
-            GROUP BY AggregateId
-            SETTINGS optimize_aggregation_in_order = 1
-            """;
-
-        var extents = new List<AggregateExtent>();
-        var reader = await database.QueryAsync(Sql, [.. Bind(selection, range)], null, cancellationToken).ConfigureAwait(false);
-        await using (reader.ConfigureAwait(false))
-        {
-            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false)) ReadAll(reader);
-        }
-
-        return extents;
-
-        void ReadAll(RowBinaryReader rows)
-        {
-            while (true)
-            {
-                var cursor = new RowBinaryCursor(rows.Buffered);
-                if (!cursor.TryReadString(out var id) || !cursor.TryReadUInt64(out var count) || !cursor.TryReadUInt64(out var age)) return;
-                extents.Add(new AggregateExtent(StrictUtf8.GetString(id), (long)count, TimeSpan.FromMilliseconds(age)));
-                rows.Advance(cursor.Position);
-            }
-        }
-    }
+            """,
+            [.. Bind(selection, range)],
+            cancellationToken);
 
     /// <summary>The number of rows of an aggregate up to an event id.</summary>
     public Task<long> CountRowsUpToAsync(
-        EventSelection selection, AggregateKey aggregate, string lastEventId, CancellationToken cancellationToken)
+        EventSelection selection, AggregateKey aggregate, byte[] lastEventId, CancellationToken cancellationToken)
     {
         var range = new AggregateRange(aggregate.AggregateType, aggregate.AggregateId, aggregate.AggregateId);
         return ReadCountAsync(
@@ -177,50 +71,58 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             SELECT count()
             FROM event_log
             WHERE {{InRange}}
-              AND EventId <= {lastEventId:String}
+              AND EventId <= unhex({lastEventId:String})
             """,
-            [.. Bind(selection, range), new("lastEventId", "String", lastEventId)],
+            [.. Bind(selection, range), new("lastEventId", "String", Convert.ToHexString(lastEventId))],
             cancellationToken);
     }
+
+    /// <summary>Visits each aggregate of a range that has any row, in no order.</summary>
+    public Task CountRowsAsync(
+        EventSelection selection, AggregateRange range, AggregateVisitor visit, CancellationToken cancellationToken) =>
+        ReadAggregatesAsync(
+            $"""
+            SELECT AggregateType, AggregateId, count()
+            FROM event_log
+            WHERE {InRange}
+            GROUP BY AggregateType, AggregateId
+            SETTINGS optimize_aggregation_in_order = 1
+            """,
+            [.. Bind(selection, range)],
+            visit,
+            cancellationToken);
 
     /// <summary>Starts reading the events of a range, in key order.</summary>
     /// <param name="selection">Whose events, and which types.</param>
     /// <param name="range">The aggregates. Others that stand between them come too.</param>
     /// <param name="columns">The columns to read beside those that are always read.</param>
+    /// <param name="freshness">Rows inserted less than this before the query started are fresh, by the server's clock.</param>
     /// <param name="pageSize">Rows that ClickHouse sends at a time.</param>
     /// <param name="cancellationToken">Abandons the query.</param>
     public async Task<EventReader> ReadAsync(
-        EventSelection selection, AggregateRange range, EventColumns columns, int pageSize, CancellationToken cancellationToken)
+        EventSelection selection,
+        AggregateRange range,
+        EventColumns columns,
+        TimeSpan freshness,
+        int pageSize,
+        CancellationToken cancellationToken)
     {
         var optional = string.Concat(
             columns.HasFlag(EventColumns.OccurredAt) ? ", EventOccurredAt" : "",
             columns.HasFlag(EventColumns.Version) ? ", EventVersion" : "",
             columns.HasFlag(EventColumns.Payload) ? ", EventPayload" : "",
             columns.HasFlag(EventColumns.Traceparent) ? ", ProcessingTraceparent" : "");
-        var sql = $"""
-            SELECT AggregateId, EventId, EventType, EventTimestamp{optional}
+        var sql = $$"""
+            SELECT AggregateId, EventId, EventType, EventTimestamp, CreatedAt > now64(3) - toIntervalMillisecond({freshness:UInt32}){{optional}}
             FROM event_log
-            WHERE {InRange}
+            WHERE {{InRange}}
             ORDER BY AggregateId, EventTimestamp, EventId
             SETTINGS optimize_read_in_order = 1
             """;
 
-        var rows = await database.QueryAsync(sql, [.. Bind(selection, range)], pageSize, cancellationToken).ConfigureAwait(false);
+        var rows = await database.QueryAsync(
+            sql, [.. Bind(selection, range), new("freshness", "UInt32", (uint)freshness.TotalMilliseconds)], pageSize, cancellationToken).ConfigureAwait(false);
         return new EventReader(rows, columns);
-    }
-
-    private async Task<long> ReadCountAsync(string sql, IReadOnlyList<ClickHouseParameter> parameters, CancellationToken cancellationToken)
-    {
-        var reader = await database.QueryAsync(sql, parameters, null, cancellationToken).ConfigureAwait(false);
-        await using (reader.ConfigureAwait(false))
-        {
-            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false))
-            {
-                if (new RowBinaryCursor(reader.Buffered).TryReadUInt64(out var count)) return (long)count;
-            }
-        }
-
-        throw new EndOfStreamException("ClickHouse sent no count.");
     }
 
     private const string InRange = """
@@ -251,6 +153,61 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         new("eventTypes", "Array(String)", selection.EventTypes.ToArray()),
     ];
 
+    private Task VisitAsync(
+        string where, List<ClickHouseParameter> parameters, EventSelection selection, AggregateVisitor visit, CancellationToken cancellationToken) =>
+        ReadAggregatesAsync(
+            $$"""
+            SELECT AggregateType, AggregateId, count()
+            FROM event_log
+            WHERE {{where}}
+            GROUP BY AggregateType, AggregateId
+            HAVING max(EventTimestamp) >= {since:UInt64}
+            ORDER BY AggregateType, AggregateId
+            SETTINGS optimize_aggregation_in_order = 1
+            """,
+            [.. parameters, new("since", "UInt64", (ulong)Math.Max(0, selection.Since.ToUnixTimeMilliseconds()))],
+            visit,
+            cancellationToken);
+
+    private async Task ReadAggregatesAsync(
+        string sql, IReadOnlyList<ClickHouseParameter> parameters, AggregateVisitor visit, CancellationToken cancellationToken)
+    {
+        var (aggregateType, aggregateTypeUtf8) = ("", Array.Empty<byte>());
+        var reader = await database.QueryAsync(sql, parameters, null, cancellationToken).ConfigureAwait(false);
+        await using (reader.ConfigureAwait(false))
+        {
+            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false)) ReadAll(reader);
+        }
+
+        void ReadAll(RowBinaryReader rows)
+        {
+            while (true)
+            {
+                var cursor = new RowBinaryCursor(rows.Buffered);
+                if (!cursor.TryReadString(out var type) || !cursor.TryReadString(out var id) || !cursor.TryReadUInt64(out var count)) return;
+
+                // A type comes many times in a row: one string serves them all.
+                if (!type.SequenceEqual(aggregateTypeUtf8)) (aggregateType, aggregateTypeUtf8) = (Text("AggregateType", type), type.ToArray());
+                visit(aggregateType, Text("AggregateId", id), (long)count);
+                rows.Advance(cursor.Position);
+            }
+        }
+    }
+
+    private async Task<long> ReadCountAsync(string sql, IReadOnlyList<ClickHouseParameter> parameters, CancellationToken cancellationToken)
+    {
+        var reader = await database.QueryAsync(sql, parameters, null, cancellationToken).ConfigureAwait(false);
+        await using (reader.ConfigureAwait(false))
+        {
+            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false))
+            {
+                if (new RowBinaryCursor(reader.Buffered).TryReadUInt64(out var count)) return (long)count;
+            }
+        }
+
+        throw new EndOfStreamException("ClickHouse sent no count.");
+    }
+
     private static string Text(string column, ReadOnlySpan<byte> utf8)
     {
         try
@@ -265,7 +222,4 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
                 exception);
         }
     }
-
-    private static ClickHouseParameter Since(DateTimeOffset since) =>
-        new("since", "UInt64", (ulong)Math.Max(0, since.ToUnixTimeMilliseconds()));
 }

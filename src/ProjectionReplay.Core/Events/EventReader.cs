@@ -19,7 +19,8 @@ internal sealed class EventReader(RowBinaryReader rows, EventColumns columns) : 
         if (!cursor.TryReadString(out var aggregateId)
             || !cursor.TryReadString(out var eventId)
             || !cursor.TryReadString(out var eventType)
-            || !cursor.TryReadUInt64(out var timestamp))
+            || !cursor.TryReadUInt64(out var timestamp)
+            || !cursor.TryReadByte(out var isFresh))
         {
             return false;
         }
@@ -37,6 +38,7 @@ internal sealed class EventReader(RowBinaryReader rows, EventColumns columns) : 
             EventId = eventId,
             EventType = eventType,
             Timestamp = (long)timestamp,
+            IsFresh = isFresh != 0,
             OccurredAt = (long)(occurredAt > 0 ? occurredAt : timestamp),
             Version = version,
             Payload = payload,
@@ -60,6 +62,9 @@ internal readonly ref struct EventRow
     public ReadOnlySpan<byte> EventType { get; init; }
 
     public long Timestamp { get; init; }
+
+    /// <summary>Whether the row was inserted a moment before it was read.</summary>
+    public bool IsFresh { get; init; }
 
     public long OccurredAt { get; init; }
 

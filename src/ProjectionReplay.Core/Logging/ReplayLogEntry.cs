@@ -58,4 +58,4 @@ public sealed record ReplayLogEntry
 }
 
 /// <summary>What the log's first line says about the run.</summary>
-internal sealed record ReplayLogArguments(DateTime Since, int BatchSize, int AggregateBatchSize, int Concurrency, bool DryRun);
+internal sealed record ReplayLogArguments(DateTime Since, int BatchSize, int? AggregateBatchSize, int Concurrency, bool DryRun);

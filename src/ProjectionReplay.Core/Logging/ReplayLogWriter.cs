@@ -75,7 +75,8 @@ internal sealed class ReplayLogWriter : IAsyncDisposable
         json.WriteString("since", Iso(arguments.Since));
         json.WriteStartObject("args");
         json.WriteNumber("batchSize", arguments.BatchSize);
-        json.WriteNumber("aggregateBatchSize", arguments.AggregateBatchSize);
+        if (arguments.AggregateBatchSize is { } aggregateBatchSize) json.WriteNumber("aggregateBatchSize", aggregateBatchSize);
+        else json.WriteNull("aggregateBatchSize");
         json.WriteNumber("concurrency", arguments.Concurrency);
         json.WriteBoolean("dryRun", arguments.DryRun);
         json.WriteEndObject();

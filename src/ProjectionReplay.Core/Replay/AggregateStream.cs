@@ -1,37 +1,36 @@
 using System.Text;
 using ProjectionReplay.Events;
-using ProjectionReplay.Projections;
 
 namespace ProjectionReplay.Replay;
 
-/// <summary>An aggregate of a batch, with its boundary between replay and live handlers.</summary>
-/// <param name="Key">The aggregate.</param>
-/// <param name="Cutoff">The last event id that the replay folds.</param>
-/// <param name="RowCount">The rows up to the cutoff that the log held when the cutoff was taken.</param>
-internal readonly record struct BoundedAggregate(AggregateKey Key, string Cutoff, long RowCount);
-
 /// <summary>What a stream came to.</summary>
 /// <param name="Fold">The fold of its events.</param>
-/// <param name="Counts">Of each of its aggregates, the rows up to the cutoff and the events folded: an event that stands twice is two rows.</param>
-internal readonly record struct FoldedStream(IStreamFold Fold, IReadOnlyList<(long Rows, long Events)> Counts);
+/// <param name="Aggregates">What was found of each of its aggregates, in their order.</param>
+/// <param name="RowsRead">All rows of the stream's range, those of aggregates that are not the stream's included.</param>
+/// <param name="ReadAt">A moment, by the clock's timestamp, at which the query was under way.</param>
+internal readonly record struct FoldedStream(IStreamFold Fold, IReadOnlyList<AggregateFold> Aggregates, long RowsRead, long ReadAt);
 
 /// <summary>
 /// Aggregates of one type that stand together in key order: read with one query, and folded as their events arrive.
 /// </summary>
-internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<BoundedAggregate> aggregates)
+internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<BatchAggregate> aggregates)
 {
-    /// <summary>The aggregates, in key order.</summary>
-    public IReadOnlyList<BoundedAggregate> Aggregates => aggregates;
-
     /// <summary>Below this, a second query costs more than it gains: an index granule is 8,192 rows.</summary>
     private const long SmallestStream = 32_768;
 
-    /// <summary>Cuts a batch, which is in key order, into at most about <paramref name="concurrency"/> streams of like size.</summary>
-    public static List<AggregateStream> Cut(EventSelection selection, IReadOnlyList<BoundedAggregate> aggregates, int concurrency)
+    /// <summary>The aggregates, in key order.</summary>
+    public IReadOnlyList<BatchAggregate> Aggregates => aggregates;
+
+    /// <summary>From the first of them to the last.</summary>
+    public AggregateRange Range { get; } = new(
+        aggregates[0].Key.AggregateType, aggregates[0].Key.AggregateId, aggregates[^1].Key.AggregateId);
+
+    /// <summary>Cuts aggregates, which are in key order, into at most about <paramref name="concurrency"/> streams of like size.</summary>
+    public static List<AggregateStream> Cut(EventSelection selection, IReadOnlyList<BatchAggregate> aggregates, int concurrency)
     {
         var target = Math.Max(SmallestStream, aggregates.Sum(aggregate => aggregate.RowCount) / concurrency);
         var streams = new List<AggregateStream>();
-        var current = new List<BoundedAggregate>();
+        var current = new List<BatchAggregate>();
         long rows = 0;
         foreach (var aggregate in aggregates)
         {
@@ -49,28 +48,21 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Bo
         return streams;
     }
 
-    /// <summary>Reads and folds the events. May be repeated: each time starts from nothing.</summary>
-    /// <param name="log">The event log.</param>
-    /// <param name="run">The projection.</param>
-    /// <param name="definition">The projection's definition.</param>
-    /// <param name="pageSize">Events that ClickHouse sends at a time.</param>
+    /// <summary>
+    /// Reads and folds all events that the log holds of the aggregates. May be repeated: each time starts from nothing.
+    /// </summary>
+    /// <param name="context">What the run's batches share.</param>
     /// <param name="addEvents">Told how many events were folded, now and then; a negative number when the work was in vain.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
-    public async Task<FoldedStream> FoldAsync(
-        ClickHouseEventLog log,
-        IProjectionRun run,
-        ProjectionDefinition definition,
-        int pageSize,
-        Action<long> addEvents,
-        CancellationToken cancellationToken)
+    public async Task<FoldedStream> FoldAsync(BatchContext context, Action<long> addEvents, CancellationToken cancellationToken)
     {
-        var pass = new Pass(run.StartFold(), definition.EventTypes, aggregates);
+        var pass = new Pass(context.Projection.StartFold(), context.Definition.EventTypes, aggregates);
         long reported = 0;
         try
         {
-            var range = new AggregateRange(
-                aggregates[0].Key.AggregateType, aggregates[0].Key.AggregateId, aggregates[^1].Key.AggregateId);
-            var reader = await log.ReadAsync(selection, range, definition.Columns, pageSize, cancellationToken).ConfigureAwait(false);
+            var reader = await context.Servers.EventLog.ReadAsync(
+                selection, Range, context.Definition.Columns, context.Options.StagingGrace, context.Options.BatchSize, cancellationToken).ConfigureAwait(false);
+            var readAt = context.TimeProvider.GetTimestamp();
             await using (reader.ConfigureAwait(false))
             {
                 while (await reader.FillAsync(cancellationToken).ConfigureAwait(false))
@@ -81,7 +73,7 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Bo
                 }
             }
 
-            return pass.Finish();
+            return pass.Finish(readAt);
         }
         catch
         {
@@ -93,47 +85,55 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Bo
     /// <summary>
     /// One pass over the stream's rows. Rows and aggregates are both in key order, so they are merged, never looked up.
     /// </summary>
-    private sealed class Pass(IStreamFold fold, IReadOnlyList<string> eventTypes, IReadOnlyList<BoundedAggregate> aggregates)
+    private sealed class Pass(IStreamFold fold, IReadOnlyList<string> eventTypes, IReadOnlyList<BatchAggregate> aggregates)
     {
         private readonly byte[][] _eventTypes = [.. eventTypes.Select(Encoding.UTF8.GetBytes)];
+        private readonly List<AggregateFold> _found = new(aggregates.Count);
 
-        // The aggregate whose rows are arriving; the batch's next one; whether the two are the same.
+        // The aggregate whose rows are arriving: one of ours, or one that stands between two of ours.
         private byte[]? _currentId;
-        private int _next;
-        private byte[] _nextId = Encoding.UTF8.GetBytes(aggregates[0].Key.AggregateId);
-        private bool _isOurs;
+        private BatchAggregate? _current;
 
-        private byte[] _cutoff = [];
         private byte[] _lastEventId = new byte[256];
         private int _lastEventIdLength = -1;
-        private readonly List<(long Rows, long Events)> _counts = new(aggregates.Count);
+        private byte[] _greatestEventId = new byte[256];
+        private int _greatestEventIdLength;
         private long _rows;
+        private long _rowsRead;
         private long _foldedBefore;
+        private bool _isFresh;
 
         /// <summary>Events folded.</summary>
         public long Folded { get; private set; }
 
         public void Accept(in EventRow row)
         {
+            _rowsRead++;
+
             // An id may be empty, so that "none yet" has to be told from it.
             if (_currentId is null || !row.AggregateId.SequenceEqual(_currentId)) Enter(row.AggregateId);
 
-            // An event after the cutoff is the live handler's.
-            if (!_isOurs || row.EventId.SequenceCompareTo(_cutoff) > 0) return;
+            if (_current is null) return;
             _rows++;
+            _isFresh |= row.IsFresh;
 
             // Inserts are at-least-once: the same event may stand twice, side by side.
             if (_lastEventIdLength == row.EventId.Length && row.EventId.SequenceEqual(_lastEventId.AsSpan(0, _lastEventIdLength))) return;
-            Remember(row.EventId);
+            Remember(row.EventId, ref _lastEventId, ref _lastEventIdLength);
+            if (_rows == 1 || row.EventId.SequenceCompareTo(_greatestEventId.AsSpan(0, _greatestEventIdLength)) > 0)
+            {
+                Remember(row.EventId, ref _greatestEventId, ref _greatestEventIdLength);
+            }
+
             Fold(row);
             Folded++;
         }
 
-        public FoldedStream Finish()
+        public FoldedStream Finish(long readAt)
         {
             Leave();
-            if (_next < aggregates.Count) throw Incomplete(aggregates[_next], 0);
-            return new FoldedStream(fold, _counts);
+            SkipTo(aggregates.Count);
+            return new FoldedStream(fold, _found, _rowsRead, readAt);
         }
 
         private void Enter(ReadOnlySpan<byte> aggregateId)
@@ -144,40 +144,47 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Bo
                 throw new IOException("ClickHouse sent rows out of order, or broke off its answer.");
             }
 
-            var order = _next < aggregates.Count ? aggregateId.SequenceCompareTo(_nextId) : -1;
-            if (order > 0) throw Incomplete(aggregates[_next], 0);
-            _isOurs = order == 0;
-            _currentId = _isOurs ? _nextId : aggregateId.ToArray();
-            if (_isOurs) _cutoff = Encoding.UTF8.GetBytes(aggregates[_next].Cutoff);
+            // Aggregates whose rows are gone from the log are passed by.
+            var next = _found.Count;
+            while (next < aggregates.Count && aggregateId.SequenceCompareTo(aggregates[next].IdUtf8) > 0) next++;
+            SkipTo(next);
+
+            _current = next < aggregates.Count && aggregateId.SequenceEqual(aggregates[next].IdUtf8) ? aggregates[next] : null;
+            _currentId = _current?.IdUtf8 ?? aggregateId.ToArray();
             _lastEventIdLength = -1;
+            _greatestEventIdLength = 0;
             _rows = 0;
+            _isFresh = false;
         }
 
-        /// <summary>Ends the aggregate in hand, which must have come whole: rows never leave the log.</summary>
+        /// <summary>Ends the aggregate in hand.</summary>
         private void Leave()
         {
-            if (!_isOurs) return;
-            if (_rows < aggregates[_next].RowCount) throw Incomplete(aggregates[_next], _rows);
+            if (_current is null) return;
             fold.EndAggregate();
-            _counts.Add((_rows, Folded - _foldedBefore));
+            var lastEventId = _rows == 0 ? null : _greatestEventId.AsSpan(0, _greatestEventIdLength).ToArray();
+            _found.Add(new AggregateFold(lastEventId, _rows, Folded - _foldedBefore, _isFresh));
             _foldedBefore = Folded;
-            _isOurs = false;
-            _next++;
-            if (_next < aggregates.Count) _nextId = Encoding.UTF8.GetBytes(aggregates[_next].Key.AggregateId);
+            _current = null;
         }
 
-        private void Remember(ReadOnlySpan<byte> eventId)
+        private void SkipTo(int count)
         {
-            if (eventId.Length > _lastEventId.Length) _lastEventId = new byte[eventId.Length * 2];
-            eventId.CopyTo(_lastEventId);
-            _lastEventIdLength = eventId.Length;
+            while (_found.Count < count) _found.Add(default);
+        }
+
+        private static void Remember(ReadOnlySpan<byte> eventId, ref byte[] buffer, ref int length)
+        {
+            if (eventId.Length > buffer.Length) buffer = new byte[eventId.Length * 2];
+            eventId.CopyTo(buffer);
+            length = eventId.Length;
         }
 
         private void Fold(in EventRow row)
         {
             var replayEvent = new ReplayEvent
             {
-                Aggregate = aggregates[_next].Key,
+                Aggregate = _current!.Key,
                 EventIdUtf8 = row.EventId,
                 EventType = EventType(row.EventType),
                 Timestamp = row.Timestamp,
@@ -209,8 +216,5 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Bo
 
             throw new IOException("ClickHouse sent an event type that was not asked for, or broke off its answer.");
         }
-
-        private static IOException Incomplete(BoundedAggregate aggregate, long rows) => new(
-            $"ClickHouse sent {rows} of the {aggregate.RowCount} rows of aggregate '{aggregate.Key}': a replica that lags behind, or a broken answer.");
     }
 }

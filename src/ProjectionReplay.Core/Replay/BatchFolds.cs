@@ -1,3 +1,4 @@
+using System.Text;
 using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Replay;
@@ -6,104 +7,87 @@ namespace ProjectionReplay.Replay;
 /// The folds of one batch, and how much of the event log they stand for: so that events which reached the log late,
 /// with ids at or before the cutoff, are found and folded as well. The live handlers skip those.
 /// </summary>
-internal sealed class BatchFolds(BatchContext context)
+internal sealed class BatchFolds(BatchContext context, BatchReport report)
 {
-    private readonly List<IStreamFold> _folds = [];
-    private readonly Dictionary<AggregateKey, Standing> _standings = [];
+    /// <summary>Up to so many, aggregates are read one by one; more are read in one go, with those between them.</summary>
+    private const int FewAggregates = 32;
+
+    private IReadOnlyList<IStreamFold> _folds = [];
+    private readonly List<(AggregateRange Range, long RowsRead)> _extents = [];
 
     /// <summary>The aggregates, in key order.</summary>
-    public IReadOnlyList<AggregateKey> Aggregates { get; private set; } = [];
+    public IReadOnlyList<BatchAggregate> Aggregates { get; private set; } = [];
 
-    /// <summary>Folds aggregates, which are in key order and not folded yet.</summary>
-    public async Task LoadAsync(IReadOnlyList<BoundedAggregate> bounded, CancellationToken cancellationToken)
+    /// <summary>When the log was read last, by the clock's timestamp: what was folded stood in it by then.</summary>
+    public long ReadAt { get; private set; }
+
+    /// <summary>Folds aggregates, which are in key order and not folded yet, up to the last event that the log holds.</summary>
+    public async Task LoadAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
     {
-        Aggregates = [.. bounded.Select(aggregate => aggregate.Key)];
-        var streams = AggregateStream.Cut(context.Selection, bounded, context.Options.Concurrency);
-        var results = new FoldedStream[streams.Count];
-        await InParallelAsync(streams.Count, async (index, token) => results[index] = await FoldAsync(streams[index], token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
-        foreach (var (stream, result) in streams.Zip(results)) Keep(stream, result);
+        Aggregates = aggregates;
+        var results = await FoldAsync(AggregateStream.Cut(context.Selection, aggregates, context.Options.Concurrency), cancellationToken).ConfigureAwait(false);
+        foreach (var (stream, result) in results) _extents.Add((stream.Range, result.RowsRead));
+        _folds = [.. results.Select(loaded => loaded.Result.Fold)];
     }
 
-    /// <summary>Stores everything that was folded. May be repeated.</summary>
-    public Task StoreAsync(CancellationToken cancellationToken) => StoreAsync(_folds, Aggregates, cancellationToken);
+    /// <summary>Stores everything that was folded, and lets go of it.</summary>
+    public async Task StoreAsync(CancellationToken cancellationToken)
+    {
+        await StoreAsync(_folds, Aggregates, cancellationToken).ConfigureAwait(false);
+        _folds = [];
+    }
 
     /// <summary>
-    /// Looks which aggregates have more rows up to their cutoff than were folded, and how long ago the last row of each
-    /// was inserted. Cheap when there is nothing new: it reads no event id, unless an aggregate has any new row at all.
+    /// Looks which aggregates have more rows up to their cutoff than were folded. Cheap when there is nothing new: it
+    /// counts rows, and reads event ids only of aggregates that have a new one.
     /// </summary>
     /// <param name="aggregates">The aggregates to look at, in key order.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
-    public async Task<(HashSet<AggregateKey> Grown, Dictionary<AggregateKey, TimeSpan> Ages)> InspectAsync(
-        IReadOnlyList<AggregateKey> aggregates, CancellationToken cancellationToken)
+    public async Task<List<BatchAggregate>> FindGrownAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
     {
-        var ages = aggregates.ToDictionary(aggregate => aggregate, _ => TimeSpan.MaxValue);
-        var candidates = new List<Standing>();
-        foreach (var range in AggregateRange.Cover(aggregates))
+        var byId = aggregates.ToDictionary(aggregate => (aggregate.Key.AggregateType, aggregate.Key.AggregateId));
+        var candidates = new List<BatchAggregate>();
+        foreach (var (range, rowsRead) in _extents)
         {
-            var extents = await context.Faults.CallAsync(
-                Server.ClickHouse, "Counting events again", token => context.Servers.EventLog.ReadExtentsAsync(context.Selection, range, token), cancellationToken).ConfigureAwait(false);
-            foreach (var extent in extents)
-            {
-                var key = new AggregateKey(context.Selection.TenantId, range.AggregateType, extent.AggregateId);
-                if (!ages.ContainsKey(key)) continue;
-                ages[key] = extent.Age;
-                var standing = _standings[key];
-                if (extent.RowCount <= standing.RowsSeen) continue;
-                standing.RowsSeen = extent.RowCount;
-                candidates.Add(standing);
-            }
+            var count = await context.Faults.CallAsync(
+                Server.ClickHouse, "Counting events again", token => context.Servers.EventLog.CountRowsAsync(context.Selection, range, token), cancellationToken).ConfigureAwait(false);
+            if (count == rowsRead) continue;
+            candidates.AddRange(await FindCandidatesAsync(range, byId, cancellationToken).ConfigureAwait(false));
         }
 
-        var upToCutoff = new long[candidates.Count];
+        var isGrown = new bool[candidates.Count];
         await InParallelAsync(
             candidates.Count,
-            async (index, token) =>
-            {
-                var aggregate = candidates[index].Aggregate;
-                upToCutoff[index] = await context.Faults.CallAsync(
-                    Server.ClickHouse,
-                    "Counting events again",
-                    retry => context.Servers.EventLog.CountRowsUpToAsync(context.Selection, aggregate.Key, aggregate.Cutoff, retry),
-                    token).ConfigureAwait(false);
-            },
+            async (index, token) => isGrown[index] = await HasGrownAsync(candidates[index], token).ConfigureAwait(false),
             cancellationToken).ConfigureAwait(false);
-        return ([.. candidates.Zip(upToCutoff).Where(pair => pair.Second > pair.First.RowsFolded).Select(pair => pair.First.Aggregate.Key)], ages);
+        return [.. candidates.Where((_, index) => isGrown[index])];
     }
 
     /// <summary>
-    /// Folds aggregates again, from their first event to the last one that the log holds by now.
+    /// Folds aggregates again, from their first event to the last that the log holds by now. The cutoffs move there.
     /// </summary>
-    /// <param name="aggregates">The aggregates, of those that were loaded.</param>
-    /// <param name="isStored">Whether to store them again, in place of what was stored.</param>
+    /// <param name="aggregates">The aggregates, of those that were loaded, in key order.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
-    /// <returns>The new cutoffs, by key string.</returns>
-    public async Task<List<(string Key, string EventId)>> FoldAgainAsync(
-        IReadOnlyList<AggregateKey> aggregates, bool isStored, CancellationToken cancellationToken)
+    /// <returns>The folds, to be stored in place of what was stored.</returns>
+    public async Task<IReadOnlyList<IStreamFold>> FoldAgainAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
     {
-        var results = new (AggregateStream Stream, FoldedStream Folded)[aggregates.Count];
-        await InParallelAsync(
-            aggregates.Count,
-            async (index, token) =>
-            {
-                var range = new AggregateRange(aggregates[index].AggregateType, aggregates[index].AggregateId, aggregates[index].AggregateId);
-                var tails = await context.Faults.CallAsync(
-                    Server.ClickHouse, "Reading cutoffs", retry => context.Servers.EventLog.ReadTailsAsync(context.Selection, range, retry), token).ConfigureAwait(false);
-                var stream = new AggregateStream(context.Selection, [new BoundedAggregate(aggregates[index], tails[0].LastEventId, tails[0].RowCount)]);
-                results[index] = (stream, await FoldAsync(stream, token).ConfigureAwait(false));
-            },
-            cancellationToken).ConfigureAwait(false);
-
-        var keys = aggregates.ToHashSet();
-        foreach (var fold in _folds) fold.Remove(keys);
-        context.Reporter.AddEvents(-aggregates.Sum(aggregate => _standings[aggregate].EventsFolded));
-        foreach (var (stream, result) in results) Keep(stream, result);
-        if (isStored) await StoreAsync([.. results.Select(again => again.Folded.Fold)], keys, cancellationToken).ConfigureAwait(false);
-        return [.. aggregates.Select(aggregate => (aggregate.ToString(), _standings[aggregate].Aggregate.Cutoff))];
+        var foldedBefore = aggregates.Sum(aggregate => aggregate.EventsFolded);
+        var streams = aggregates.Count <= FewAggregates
+            ? [.. aggregates.Select(aggregate => new AggregateStream(context.Selection, [aggregate]))]
+            : AggregateStream.Cut(context.Selection, aggregates, context.Options.Concurrency);
+        var results = await FoldAsync(streams, cancellationToken).ConfigureAwait(false);
+        report.AddEvents(-foldedBefore);
+        return [.. results.Select(again => again.Result.Fold)];
     }
 
-    private async Task StoreAsync(IReadOnlyList<IStreamFold> folds, IEnumerable<AggregateKey> keys, CancellationToken cancellationToken)
+    /// <summary>Stores the folds of some of the aggregates.</summary>
+    public async Task StoreAsync(
+        IReadOnlyList<IStreamFold> folds, IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
     {
-        var cutoffs = keys.ToDictionary(key => key, key => _standings[key].Aggregate.Cutoff);
+        // Only counters keep a record of how far each aggregate was counted.
+        var cutoffs = context.Definition.ReplaySafety == Projections.ReplaySafety.Increment
+            ? aggregates.Where(aggregate => aggregate.Cutoff is not null).ToDictionary(aggregate => aggregate.Key, aggregate => Encoding.UTF8.GetString(aggregate.Cutoff!))
+            : [];
         var warnings = await context.Faults.CallAsync(
             context.StoreServer,
             $"Writing to {context.Definition.Table}",
@@ -112,39 +96,66 @@ internal sealed class BatchFolds(BatchContext context)
         foreach (var warning in warnings) context.Reporter.Warn(warning);
     }
 
-    private Task<FoldedStream> FoldAsync(AggregateStream stream, CancellationToken cancellationToken) => context.Faults.CallAsync(
-        Server.ClickHouse,
-        "Reading events",
-        token => stream.FoldAsync(
-            context.Servers.EventLog, context.Projection, context.Definition, context.Options.BatchSize, context.Reporter.AddEvents, token),
-        cancellationToken);
-
-    private void Keep(AggregateStream stream, FoldedStream result)
+    private async Task<List<BatchAggregate>> FindCandidatesAsync(
+        AggregateRange range, Dictionary<(string Type, string Id), BatchAggregate> byId, CancellationToken cancellationToken)
     {
-        _folds.Add(result.Fold);
-        foreach (var (aggregate, counts) in stream.Aggregates.Zip(result.Counts))
-        {
-            _standings[aggregate.Key] = new Standing(aggregate, counts.Rows, counts.Events)
+        var counts = await context.Faults.CallAsync(
+            Server.ClickHouse,
+            "Counting events again",
+            async token =>
             {
-                RowsSeen = Math.Max(counts.Rows, _standings.GetValueOrDefault(aggregate.Key)?.RowsSeen ?? 0),
-            };
+                var found = new List<(BatchAggregate Aggregate, long Count)>();
+                await context.Servers.EventLog.CountRowsAsync(
+                    context.Selection,
+                    range,
+                    (type, id, count) =>
+                    {
+                        if (byId.TryGetValue((type, id), out var aggregate)) found.Add((aggregate, count));
+                    },
+                    token).ConfigureAwait(false);
+                return found;
+            },
+            cancellationToken).ConfigureAwait(false);
+
+        var candidates = new List<BatchAggregate>();
+        foreach (var (aggregate, count) in counts)
+        {
+            if (count <= aggregate.RowsSeen) continue;
+            aggregate.RowsSeen = count;
+            candidates.Add(aggregate);
         }
+
+        return candidates;
+    }
+
+    private async ValueTask<bool> HasGrownAsync(BatchAggregate aggregate, CancellationToken cancellationToken)
+    {
+        if (aggregate.Cutoff is not { } cutoff) return true;
+        var count = await context.Faults.CallAsync(
+            Server.ClickHouse,
+            "Counting events again",
+            token => context.Servers.EventLog.CountRowsUpToAsync(context.Selection, aggregate.Key, cutoff, token),
+            cancellationToken).ConfigureAwait(false);
+        return count > aggregate.RowsFolded;
+    }
+
+    private async Task<List<(AggregateStream Stream, FoldedStream Result)>> FoldAsync(List<AggregateStream> streams, CancellationToken cancellationToken)
+    {
+        var results = new FoldedStream[streams.Count];
+        await InParallelAsync(
+            streams.Count,
+            async (index, token) => results[index] = await context.Faults.CallAsync(
+                Server.ClickHouse, "Reading events", retry => streams[index].FoldAsync(context, report.AddEvents, retry), token).ConfigureAwait(false),
+            cancellationToken).ConfigureAwait(false);
+        foreach (var (stream, result) in streams.Zip(results))
+        {
+            ReadAt = Math.Max(ReadAt, result.ReadAt);
+            foreach (var (aggregate, found) in stream.Aggregates.Zip(result.Aggregates)) aggregate.Keep(found);
+        }
+
+        return [.. streams.Zip(results)];
     }
 
     private Task InParallelAsync(int count, Func<int, CancellationToken, ValueTask> work, CancellationToken cancellationToken) => Parallel.ForAsync(
         0, count, new ParallelOptions { MaxDegreeOfParallelism = context.Options.Concurrency, CancellationToken = cancellationToken }, work);
-
-    /// <summary>What is known of one aggregate.</summary>
-    private sealed class Standing(BoundedAggregate aggregate, long rowsFolded, long eventsFolded)
-    {
-        public BoundedAggregate Aggregate { get; } = aggregate;
-
-        /// <summary>Rows up to the cutoff that were folded, repeated events included.</summary>
-        public long RowsFolded { get; } = rowsFolded;
-
-        public long EventsFolded { get; } = eventsFolded;
-
-        /// <summary>Rows of any event id when last looked at.</summary>
-        public long RowsSeen { get; set; }
-    }
 }

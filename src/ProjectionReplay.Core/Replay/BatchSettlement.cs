@@ -1,92 +1,99 @@
 using System.Globalization;
 using ProjectionReplay.Coordination;
-using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Replay;
 
 /// <summary>
-/// Brings a batch and the live handlers to agree on who folds what, before its markers go. Two things may stand
-/// against it. An event came in late: its id is at or before the cutoff, but it reached the log after the load, and the
-/// live handlers skipped it. Or a job is still staged for an event that the replay has folded: the live handlers put
-/// it off while the aggregate was pending, and would fold it again once the marker is gone. In both cases the replay
-/// takes over all that the aggregate's log holds by now, moves the cutoff there, and waits until the jobs that were
-/// staged before have met it; and so on until nothing is left.
+/// Brings a batch and the live handlers to agree on who folds what. Two things may stand against it.
+/// <list type="bullet">
+/// <item>A live job is still to come for an event that the replay has folded: staged, put off while its aggregate was
+/// pending, or about to be staged. Once the marker is gone it would fold the event again. So every job that is there
+/// when the cutoffs stand is waited for until it has met them.</item>
+/// <item>An event comes in late: its id is at or before the cutoff, but it reached the log after the load, and the live
+/// handlers skip it. So the cutoffs are taken back to pending first, which nobody skips by, and then the log is looked
+/// at. An aggregate with late events is folded again, to the end of its log: the late job may be queued behind one for
+/// a later event, and only when both are folded are both skipped. An event that comes in after the look is put off, and
+/// is the live handlers' when the marker is gone.</item>
+/// </list>
 /// </summary>
 internal sealed class BatchSettlement(BatchContext context, int number, BatchFolds folds)
 {
-    /// <summary>Rounds before anything is stored: what is left then is settled afterwards.</summary>
-    private const int Rounds = 3;
-
     /// <summary>
-    /// Settles what can be settled before anything is stored, so that a batch that fails here has changed nothing.
+    /// Waits until every live job for an event that was folded has met its cutoff, which must be set.
     /// </summary>
-    public async Task SettleAsync(CancellationToken cancellationToken)
+    /// <exception cref="ReplayException">Workers are at work, but some jobs are not tried again.</exception>
+    public async Task MeetJobsAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
     {
-        for (var round = 1; round <= Rounds; round++)
-        {
-            var busy = await SnapshotAsync(folds.Aggregates, cancellationToken).ConfigureAwait(false);
-            if (busy.Count == 0) return;
-            await TakeOverAsync(busy, [], isStored: false, cancellationToken).ConfigureAwait(false);
-        }
+        if (context.Reporter.AreWorkersIdle) return;
+        if (aggregates.Any(aggregate => aggregate.IsFresh)) await LetJobsBeStagedAsync(cancellationToken).ConfigureAwait(false);
+
+        var keys = aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.Key).ToList();
+        var busy = await context.Faults.CallAsync(
+            Server.Redis, "Looking for staged jobs", token => context.StagedJobs.SnapshotAsync(keys, token), cancellationToken).ConfigureAwait(false);
+        if (busy.Count > 0) await WaitForAsync(busy, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>
-    /// Settles what came up while the states were written, and gives each aggregate back as soon as it is settled. What
-    /// is folded again is written again.
-    /// </summary>
+    /// <summary>Gives the aggregates back, each as soon as nothing late is left of it.</summary>
     /// <param name="release">Unmarks aggregates.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
-    public async Task ReleaseAsync(Func<List<AggregateKey>, CancellationToken, Task> release, CancellationToken cancellationToken)
+    public async Task ReleaseAsync(Func<IReadOnlyList<BatchAggregate>, CancellationToken, Task> release, CancellationToken cancellationToken)
     {
         var started = context.TimeProvider.GetTimestamp();
         var open = folds.Aggregates;
         while (open.Count > 0)
         {
-            // First the log, then the queue: the job of an event that has stood in the log for a while is staged.
-            var (grown, ages) = await folds.InspectAsync(open, cancellationToken).ConfigureAwait(false);
-            var busy = await SnapshotAsync(open, cancellationToken).ConfigureAwait(false);
-            var grace = context.Reporter.AreWorkersIdle ? TimeSpan.Zero : context.Options.StagingGrace;
-            var unsettled = busy.Select(snapshot => snapshot.Aggregate).Concat(grown).ToHashSet();
-            if (grown.Count == 0 && context.TimeProvider.GetElapsedTime(started) > context.Options.DrainTimeout)
+            await context.Faults.CallAsync(
+                Server.Redis,
+                "Setting markers",
+                token => context.Markers.MarkPendingAsync([.. open.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyString)], token),
+                cancellationToken).ConfigureAwait(false);
+            await context.PauseAsync(number, DelicateMoment.BeforeLateEvents, cancellationToken).ConfigureAwait(false);
+            var late = await folds.FindGrownAsync(open, cancellationToken).ConfigureAwait(false);
+            await context.PauseAsync(number, DelicateMoment.AfterLateEvents, cancellationToken).ConfigureAwait(false);
+            if (late.Count > 0 && context.TimeProvider.GetElapsedTime(started) > context.Options.DrainTimeout)
             {
-                WarnOfNoPause(open);
-                (unsettled, grace) = ([], TimeSpan.Zero);
+                WarnOfLateness(late);
+                late = [];
             }
 
-            List<AggregateKey> settled = [.. open.Where(aggregate => !unsettled.Contains(aggregate) && ages[aggregate] >= grace)];
-            if (settled.Count > 0) await release(settled, cancellationToken).ConfigureAwait(false);
-            open = [.. open.Except(settled)];
-            if (unsettled.Count > 0) await TakeOverAsync(busy, [.. grown], isStored: true, cancellationToken).ConfigureAwait(false);
-            else if (open.Count > 0) await Task.Delay(grace - open.Max(aggregate => ages[aggregate]), context.TimeProvider, cancellationToken).ConfigureAwait(false);
+            var isLate = late.ToHashSet();
+            await release([.. open.Where(aggregate => !isLate.Contains(aggregate))], cancellationToken).ConfigureAwait(false);
+            if (late.Count > 0) await TakeOverAsync(late, cancellationToken).ConfigureAwait(false);
+            open = late;
         }
     }
 
-    private Task<List<JobSnapshot>> SnapshotAsync(IReadOnlyList<AggregateKey> aggregates, CancellationToken cancellationToken) => context.Reporter.AreWorkersIdle
-        ? Task.FromResult<List<JobSnapshot>>([])
-        : context.Faults.CallAsync(
-            Server.Redis, "Looking for staged jobs", token => context.StagedJobs.SnapshotAsync(aggregates, token), cancellationToken);
-
-    private void WarnOfNoPause(IReadOnlyList<AggregateKey> open) => context.Reporter.Warn(string.Create(
-        CultureInfo.InvariantCulture,
-        $"Events of {open.Count:N0} aggregates, for example of '{open[0]}', kept coming in without a pause, so that a job may have been staged too late to be seen, and its event be folded twice. Replay once more at a quieter time."));
-
-    private async Task TakeOverAsync(
-        List<JobSnapshot> busy, List<AggregateKey> late, bool isStored, CancellationToken cancellationToken)
+    private async Task TakeOverAsync(List<BatchAggregate> late, CancellationToken cancellationToken)
     {
-        // The jobs were looked at first: whatever they are for was in the log by then, so it is up to the new cutoff.
-        var aggregates = busy.Select(snapshot => snapshot.Aggregate).Union(late).ToList();
         context.Reporter.Verbose(string.Create(
-            CultureInfo.InvariantCulture,
-            $"Batch {number}: taking over the latest events of {aggregates.Count:N0} aggregates ({late.Count:N0} with events that came in late, {busy.Count:N0} with staged jobs)."));
-        var cutoffs = await folds.FoldAgainAsync(aggregates, isStored, cancellationToken).ConfigureAwait(false);
-        await context.Faults.CallAsync(
-            Server.Redis, "Setting cutoffs", token => context.Markers.SetCutoffsAsync(cutoffs, token), cancellationToken).ConfigureAwait(false);
-        await WaitForAsync(busy, cancellationToken).ConfigureAwait(false);
+            CultureInfo.InvariantCulture, $"Batch {number}: events of {late.Count:N0} aggregates came in late; folding those aggregates again."));
+        var again = await folds.FoldAgainAsync(late, cancellationToken).ConfigureAwait(false);
+        await SetCutoffsAsync(late, cancellationToken).ConfigureAwait(false);
+        await MeetJobsAsync(late, cancellationToken).ConfigureAwait(false);
+        await folds.StoreAsync(again, late, cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>Lets live handlers skip what was folded.</summary>
+    public Task SetCutoffsAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken) => context.Faults.CallAsync(
+        Server.Redis,
+        "Setting cutoffs",
+        token => context.Markers.SetCutoffsAsync(
+            aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => (aggregate.KeyString, aggregate.Cutoff!)), token),
+        cancellationToken);
+
+    /// <summary>The job of an event that had only just been inserted when it was read is staged a moment later.</summary>
+    private Task LetJobsBeStagedAsync(CancellationToken cancellationToken)
+    {
+        var left = context.Options.StagingGrace - context.TimeProvider.GetElapsedTime(folds.ReadAt);
+        return left > TimeSpan.Zero ? Task.Delay(left, context.TimeProvider, cancellationToken) : Task.CompletedTask;
+    }
+
+    private void WarnOfLateness(List<BatchAggregate> late) => context.Reporter.Warn(string.Create(
+        CultureInfo.InvariantCulture,
+        $"Events of {late.Count:N0} aggregates, for example of '{late[0].KeyString}', kept coming in late, so that some may be missing from their states. Replay once more at a quieter time."));
 
     private async Task WaitForAsync(List<JobSnapshot> busy, CancellationToken cancellationToken)
     {
-        if (busy.Count == 0) return;
         var (stuck, anyTried) = await context.Faults.CallAsync(
             Server.Redis,
             "Watching staged jobs",

@@ -39,11 +39,11 @@ internal sealed class CounterRebuild(BatchContext context)
     }
 
     /// <summary>Marks all aggregates, waits for the live jobs at work, and deletes the old rows.</summary>
-    /// <returns>The aggregates to replay, in key order: those found before, and those that turned up meanwhile.</returns>
-    public async Task<List<AggregateKey>> ClearAsync(List<AggregateKey> aggregates, CancellationToken cancellationToken)
+    /// <returns>What is to be replayed: what was found before, and what turned up meanwhile.</returns>
+    public async Task<DiscoveredAggregates> ClearAsync(CancellationToken cancellationToken)
     {
         var marked = new HashSet<AggregateKey>();
-        var found = aggregates;
+        var (found, discovery) = await DiscoverAsync(cancellationToken).ConfigureAwait(false);
         while (true)
         {
             await MarkAsync([.. found.Where(marked.Add)], cancellationToken).ConfigureAwait(false);
@@ -52,21 +52,28 @@ internal sealed class CounterRebuild(BatchContext context)
                 $"Emptying {context.Definition.Table}",
                 token => context.Projection.EmptyAsync(context.Request.TenantId, FindAllAsync, token),
                 cancellationToken).ConfigureAwait(false);
-            if (isEmptied) return found;
+            if (isEmptied) return discovery;
         }
 
         // Whatever live handlers have counted stands in the log by now, as they can count no more. An aggregate that
         // is not marked yet was counted without the replay's knowing: it has to be marked first.
         async Task<IReadOnlyList<AggregateKey>?> FindAllAsync(CancellationToken token)
         {
-            found = await context.Faults.CallAsync(
-                Server.ClickHouse,
-                "Discovering aggregates",
-                retry => context.Servers.EventLog.DiscoverAsync(context.Selection, context.Request.Since, retry),
-                token).ConfigureAwait(false);
+            (found, discovery) = await DiscoverAsync(token).ConfigureAwait(false);
             return found.TrueForAll(marked.Contains) ? found : null;
         }
     }
+
+    private Task<(List<AggregateKey> Found, DiscoveredAggregates Discovery)> DiscoverAsync(CancellationToken cancellationToken) => context.Faults.CallAsync(
+        Server.ClickHouse,
+        "Discovering aggregates",
+        async token =>
+        {
+            var found = new List<AggregateKey>();
+            var discovery = await DiscoveredAggregates.FindAsync(context.Servers.EventLog, context.Selection, context.Request, token, found.Add).ConfigureAwait(false);
+            return (found, discovery);
+        },
+        cancellationToken);
 
     private async Task MarkAsync(List<AggregateKey> aggregates, CancellationToken cancellationToken)
     {

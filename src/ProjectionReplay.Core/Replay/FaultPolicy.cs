@@ -99,7 +99,12 @@ internal sealed class FaultPolicy
 
     private static bool IsTransient(Exception exception) => exception switch
     {
-        PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected } => true,
+        // Two that insert one counter at the same moment may collide on its second unique index, which ON CONFLICT does
+        // not watch: a moment later the row is there, and is added to.
+        PostgresException
+        {
+            SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.UniqueViolation
+        } => true,
         NpgsqlException npgsql => npgsql.IsTransient,
         ClickHouseServerException clickHouse => PassingClickHouseErrors.Contains(clickHouse.ErrorCode) || !clickHouse.Message.Contains(ClickHouseErrorMark, StringComparison.Ordinal),
         HttpRequestException http => http.StatusCode is null or HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests

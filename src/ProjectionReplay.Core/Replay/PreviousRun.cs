@@ -1,5 +1,4 @@
 using ProjectionReplay.Coordination;
-using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Replay;
 
@@ -18,25 +17,6 @@ internal sealed class PreviousRun(ReplayMarkers markers, AggregateFilter filter)
         await foreach (var _ in markers.CompletedAsync(filter, cancellationToken).ConfigureAwait(false)) completed++;
         await foreach (var _ in markers.MarkedAsync(filter, cancellationToken).ConfigureAwait(false)) stale++;
         return (completed, stale);
-    }
-
-    /// <summary>The aggregates it completed.</summary>
-    public async Task<HashSet<string>> ReadCompletedAsync(CancellationToken cancellationToken)
-    {
-        var completed = new HashSet<string>(StringComparer.Ordinal);
-        await foreach (var key in markers.CompletedAsync(filter, cancellationToken).ConfigureAwait(false)) completed.Add(key);
-        return completed;
-    }
-
-    /// <summary>Forgets that these aggregates were completed, and whatever else an interrupted run had completed.</summary>
-    public async Task ForgetAsync(IReadOnlyList<AggregateKey> aggregates, bool hasMore, CancellationToken cancellationToken)
-    {
-        foreach (var chunk in aggregates.Chunk(ChunkSize))
-        {
-            await markers.ForgetCompletedAsync(Array.ConvertAll(chunk, aggregate => aggregate.ToString()), cancellationToken).ConfigureAwait(false);
-        }
-
-        if (hasMore) await ForgetCompletedAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Removes its markers. Returns how many there were.</summary>

@@ -40,9 +40,6 @@ internal interface IStreamFold
 
     /// <summary>Ends the aggregate whose events came last.</summary>
     void EndAggregate();
-
-    /// <summary>Forgets the states of aggregates that are folded anew.</summary>
-    void Remove(IReadOnlySet<AggregateKey> aggregates);
 }
 
 /// <inheritdoc cref="IProjectionRun"/>
@@ -102,8 +99,6 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
 
             _aggregateStart = States.Count;
         }
-
-        public void Remove(IReadOnlySet<AggregateKey> aggregates) => States.RemoveAll(state => aggregates.Contains(state.Aggregate));
 
         private void Select(string key, in ReplayEvent replayEvent)
         {

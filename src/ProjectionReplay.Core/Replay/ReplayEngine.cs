@@ -23,7 +23,7 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
     /// </summary>
     /// <param name="request">What to replay.</param>
     /// <param name="isDryRun">
-    /// Whether the run is only planned: counts the events too, and does not ask for the store's server.
+    /// Whether the run is only planned: does not ask for the store's server.
     /// </param>
     /// <param name="messages">Where the engine tells of everything it does, now and during the run.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
@@ -52,35 +52,27 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
                     cancellationToken).ConfigureAwait(false);
             }
 
-            var selection = new EventSelection(request.TenantId, definition.AggregateTypes, definition.EventTypes);
-            var aggregates = await faults.CallAsync(
+            var selection = new EventSelection(request.TenantId, definition.AggregateTypes, definition.EventTypes, request.Since);
+            var discovery = await faults.CallAsync(
                 Server.ClickHouse,
                 "Discovering aggregates",
-                token => servers.EventLog.DiscoverAsync(selection, request.Since, token),
+                token => DiscoveredAggregates.FindAsync(servers.EventLog, selection, request, token),
                 cancellationToken).ConfigureAwait(false);
-            long? eventCount = isDryRun
-                ? await faults.CallAsync(
-                    Server.ClickHouse,
-                    "Counting events",
-                    token => servers.EventLog.CountAsync(selection, request.Since, token),
-                    cancellationToken).ConfigureAwait(false)
-                : null;
 
-            var previous = new PreviousRun(new ReplayMarkers(servers.Redis, definition.Name), TenantKeys(request, aggregates));
+            var previous = new PreviousRun(new ReplayMarkers(servers.Redis, definition.Name), discovery.Keys);
             var (completed, stale) = await faults.CallAsync(Server.Redis, "Looking for a previous run", previous.CountAsync, cancellationToken).ConfigureAwait(false);
-            var batchSize = request.Options.AggregateBatchSize;
             var plan = new ReplayPlan
             {
                 Projection = definition.Name,
                 TenantId = request.TenantId,
                 Since = request.Since.UtcDateTime,
-                AggregateCount = aggregates.Count,
-                EventCount = eventCount,
-                BatchCount = (aggregates.Count + batchSize - 1) / batchSize,
+                AggregateCount = discovery.AggregateCount,
+                EventCount = discovery.EventCount,
+                BatchCount = discovery.Batches.Count,
                 PreviousCompletedCount = completed,
                 StaleMarkerCount = stale,
             };
-            return new ReplayRun(plan, request, selection, aggregates, servers, projection, previous, messages, _timeProvider);
+            return new ReplayRun(plan, request, selection, discovery, servers, projection, previous, messages, _timeProvider);
         }
         catch
         {
@@ -123,13 +115,5 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
         }
 
         return true;
-    }
-
-    /// <summary>A projection of any aggregate type still knows the types that the tenant has.</summary>
-    private static AggregateFilter TenantKeys(ReplayRequest request, List<AggregateKey> aggregates)
-    {
-        var types = request.Projection.Definition.AggregateTypes;
-        return new AggregateFilter(
-            request.TenantId, types.Count > 0 ? types : [.. aggregates.Select(aggregate => aggregate.AggregateType).Distinct(StringComparer.Ordinal)], aggregates);
     }
 }

@@ -9,10 +9,10 @@ public sealed record ReplayOptions
     public int BatchSize { get; init; } = 5_000;
 
     /// <summary>
-    /// Aggregates that are marked, replayed and unmarked together, 1 to 1,000,000. An aggregate's live events wait
-    /// for as long as its batch takes.
+    /// Aggregates that are marked, replayed and unmarked together, 1 to 1,000,000, or null for as many as come to
+    /// about 100,000 events. An aggregate's live events wait for as long as its batch takes.
     /// </summary>
-    public int AggregateBatchSize { get; init; } = 1_000;
+    public int? AggregateBatchSize { get; init; }
 
     /// <summary>Streams of aggregates that are read and folded at once within a batch, 1 to 256.</summary>
     public int Concurrency { get; init; } = 10;
@@ -32,12 +32,15 @@ public sealed record ReplayOptions
     /// <summary>Called at every boundary of the cycle, so that tests can fail a run exactly there.</summary>
     internal Func<ReplayBoundary, CancellationToken, ValueTask>? Probe { get; init; }
 
+    /// <summary>Called where two steps must not be taken for one, so that tests can do something in between.</summary>
+    internal Func<int, DelicateMoment, CancellationToken, ValueTask>? Pause { get; init; }
+
     /// <summary>Checks every option.</summary>
     /// <exception cref="ReplayException"><see cref="ReplayError.OptionInvalid"/>, naming the option and its range.</exception>
     public void Validate()
     {
         Check(BatchSize is >= 1 and <= 1_000_000, "BatchSize", "from 1 to 1,000,000 events");
-        Check(AggregateBatchSize is >= 1 and <= 1_000_000, "AggregateBatchSize", "from 1 to 1,000,000 aggregates");
+        Check(AggregateBatchSize is null or >= 1 and <= 1_000_000, "AggregateBatchSize", "from 1 to 1,000,000 aggregates");
         Check(Concurrency is >= 1 and <= 256, "Concurrency", "from 1 to 256 streams");
         Check(DrainTimeout >= TimeSpan.Zero && DrainTimeout <= TimeSpan.FromDays(1), "DrainTimeout", "from 0 seconds to 1 day");
 
@@ -53,3 +56,13 @@ public sealed record ReplayOptions
 /// <param name="Phase">The phase.</param>
 /// <param name="IsBefore">Whether the phase is yet to come, or is done.</param>
 internal readonly record struct ReplayBoundary(int Batch, ReplayPhase Phase, bool IsBefore);
+
+/// <summary>A moment within a phase at which the live system may interfere.</summary>
+internal enum DelicateMoment
+{
+    /// <summary>Nobody skips events any more, and the log has not been looked at for late ones.</summary>
+    BeforeLateEvents,
+
+    /// <summary>The log was looked at, and the markers are still there.</summary>
+    AfterLateEvents,
+}

@@ -16,10 +16,10 @@ public sealed record ReplayPlan
     public required int AggregateCount { get; init; }
 
     /// <summary>
-    /// All their events of the projection's types, from the first one on, or null when they were not counted. An event
-    /// that the log holds twice counts twice here.
+    /// All their events of the projection's types, from the first one on. An event that the log holds twice counts twice
+    /// here.
     /// </summary>
-    public required long? EventCount { get; init; }
+    public required long EventCount { get; init; }
 
     /// <summary>The batches that the aggregates make.</summary>
     public required int BatchCount { get; init; }

@@ -49,18 +49,18 @@ public enum ReplayPhase
     /// <summary>Jobs in flight come to their end.</summary>
     Drain = 2,
 
-    /// <summary>The last event of each aggregate becomes the boundary between replay and live handlers.</summary>
-    Cutoff = 3,
+    /// <summary>Events are read and folded as they arrive.</summary>
+    Load = 3,
 
-    /// <summary>Events up to the cutoff are read and folded as they arrive.</summary>
-    Load = 4,
+    /// <summary>The last event loaded of each aggregate becomes the boundary between replay and live handlers.</summary>
+    Cutoff = 4,
 
-    /// <summary>Live jobs that were made to wait meet the cutoff, and events that came in late are folded.</summary>
+    /// <summary>Live jobs that were made to wait meet the cutoff.</summary>
     Settle = 5,
 
     /// <summary>The states are written.</summary>
     Store = 6,
 
-    /// <summary>Markers are removed: live handlers go on.</summary>
+    /// <summary>Events that came in late are folded, and markers are removed: live handlers go on.</summary>
     Unmark = 7,
 }

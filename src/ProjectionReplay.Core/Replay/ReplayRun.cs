@@ -17,7 +17,7 @@ public sealed class ReplayRun : IAsyncDisposable
 
     private readonly ReplayRequest _request;
     private readonly EventSelection _selection;
-    private readonly List<AggregateKey> _aggregates;
+    private readonly DiscoveredAggregates _discovery;
     private readonly ReplayServers _servers;
     private readonly IProjectionRun? _projection;
     private readonly PreviousRun _previous;
@@ -30,7 +30,7 @@ public sealed class ReplayRun : IAsyncDisposable
         ReplayPlan plan,
         ReplayRequest request,
         EventSelection selection,
-        List<AggregateKey> aggregates,
+        DiscoveredAggregates discovery,
         ReplayServers servers,
         IProjectionRun? projection,
         PreviousRun previous,
@@ -40,7 +40,7 @@ public sealed class ReplayRun : IAsyncDisposable
         Plan = plan;
         _request = request;
         _selection = selection;
-        _aggregates = aggregates;
+        _discovery = discovery;
         _servers = servers;
         _projection = projection;
         _previous = previous;
@@ -115,7 +115,7 @@ public sealed class ReplayRun : IAsyncDisposable
         var reporter = new RunReporter(_request, _messages, OpenLog(), _timeProvider);
         await using (reporter.ConfigureAwait(false))
         {
-            var context = CreateContext(reporter);
+            var context = CreateContext(reporter) with { IsResuming = hasPreviousRun && previousRun == PreviousRunAction.Resume && !_request.IsRebuild };
             var started = _timeProvider.GetTimestamp();
             await ReportStartAsync(reporter, cancellationToken).ConfigureAwait(false);
             int replayed;
@@ -125,14 +125,12 @@ public sealed class ReplayRun : IAsyncDisposable
             }
             else
             {
-                var aggregates = hasPreviousRun
-                    ? await SettlePreviousRunAsync(previousRun, reporter, cancellationToken).ConfigureAwait(false)
-                    : _aggregates;
-                replayed = await ReplayBatchesAsync(aggregates, context, runLock, cancellationToken).ConfigureAwait(false);
+                if (hasPreviousRun) await ClearPreviousRunAsync(previousRun, completed, reporter, cancellationToken).ConfigureAwait(false);
+                replayed = await ReplayBatchesAsync(_discovery, context, runLock, cancellationToken).ConfigureAwait(false);
             }
 
             await _faults.CallAsync(
-                Server.Redis, "Clearing the completed set", token => _previous.ForgetAsync(_aggregates, hasPreviousRun || _request.IsRebuild, token), cancellationToken).ConfigureAwait(false);
+                Server.Redis, "Clearing the completed set", _previous.ForgetCompletedAsync, cancellationToken).ConfigureAwait(false);
             await reporter.StepAsync(
                 "complete",
                 entry => entry with
@@ -173,22 +171,19 @@ public sealed class ReplayRun : IAsyncDisposable
         await reporter.StepAsync("discover", entry => entry with { Count = Plan.AggregateCount }, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Clears what an interrupted run left behind, and says which aggregates are still to be replayed.</summary>
-    private async Task<List<AggregateKey>> SettlePreviousRunAsync(
-        PreviousRunAction previousRun, RunReporter reporter, CancellationToken cancellationToken)
+    /// <summary>Clears what an interrupted run left behind: its markers, and for a restart what it completed as well.</summary>
+    private async Task ClearPreviousRunAsync(
+        PreviousRunAction previousRun, long completed, RunReporter reporter, CancellationToken cancellationToken)
     {
         var removed = await _faults.CallAsync(Server.Redis, "Removing stale markers", _previous.RemoveMarkersAsync, cancellationToken).ConfigureAwait(false);
         if (removed > 0) reporter.Verbose(string.Create(CultureInfo.InvariantCulture, $"Removed {removed:N0} markers of an interrupted run."));
         if (previousRun == PreviousRunAction.Restart)
         {
             await _faults.CallAsync(Server.Redis, "Clearing the completed set", _previous.ForgetCompletedAsync, cancellationToken).ConfigureAwait(false);
-            return _aggregates;
+            return;
         }
 
-        var completed = await _faults.CallAsync(Server.Redis, "Reading the completed set", _previous.ReadCompletedAsync, cancellationToken).ConfigureAwait(false);
-        var remaining = _aggregates.FindAll(aggregate => !completed.Contains(aggregate.ToString()));
-        reporter.Verbose(string.Create(CultureInfo.InvariantCulture, $"Resuming: {_aggregates.Count - remaining.Count:N0} aggregates are completed, {remaining.Count:N0} remain."));
-        return remaining;
+        reporter.Verbose(string.Create(CultureInfo.InvariantCulture, $"Resuming: {completed:N0} aggregates are completed."));
     }
 
     private BatchContext CreateContext(RunReporter reporter) => new(
@@ -213,8 +208,8 @@ public sealed class ReplayRun : IAsyncDisposable
         try
         {
             await _faults.CallAsync(Server.Redis, "Clearing the completed set", _previous.ForgetCompletedAsync, cancellationToken).ConfigureAwait(false);
-            var aggregates = await rebuild.ClearAsync(_aggregates, cancellationToken).ConfigureAwait(false);
-            var replayed = await ReplayBatchesAsync(aggregates, context, runLock, cancellationToken).ConfigureAwait(false);
+            var discovery = await rebuild.ClearAsync(cancellationToken).ConfigureAwait(false);
+            var replayed = await ReplayBatchesAsync(discovery, context, runLock, cancellationToken).ConfigureAwait(false);
 
             // Those of an earlier run that are not in the log any more.
             await _faults.CallAsync(Server.Redis, "Removing stale markers", _previous.RemoveMarkersAsync, cancellationToken).ConfigureAwait(false);
@@ -253,50 +248,11 @@ public sealed class ReplayRun : IAsyncDisposable
         if (isRebuilding) throw _failures.RebuildInterrupted();
     }
 
-    private async Task<int> ReplayBatchesAsync(
-        List<AggregateKey> aggregates, BatchContext context, ReplayLock runLock, CancellationToken cancellationToken)
+    private Task<int> ReplayBatchesAsync(
+        DiscoveredAggregates discovery, BatchContext context, ReplayLock runLock, CancellationToken cancellationToken)
     {
-        var reporter = context.Reporter;
-        var size = _request.Options.AggregateBatchSize;
-        var batchCount = (aggregates.Count + size - 1) / size;
-        reporter.Start(aggregates.Count, batchCount);
-        var replayed = 0;
-        for (var number = 1; number <= batchCount; number++)
-        {
-            var start = (number - 1) * size;
-            var batch = new ReplayBatch(
-                context, number, batchCount, aggregates.GetRange(start, Math.Min(size, aggregates.Count - start)), start);
-            try
-            {
-                replayed += await batch.RunAsync(cancellationToken).ConfigureAwait(false);
-            }
-            catch (Exception exception)
-            {
-                // Asked before the time that giving the batch back may take.
-                var isCancelled = cancellationToken.IsCancellationRequested;
-                var isUnmarked = await AbandonAsync(batch, runLock, cancellationToken).ConfigureAwait(false);
-                var failure = runLock.Lost.IsCancellationRequested
-                    ? _failures.LockLost(runLock, exception)
-                    : _failures.Abandoned(exception, number, batchCount, isUnmarked, isCancelled);
-                await reporter.LastStepAsync(
-                    "error", entry => entry with { Batch = number, BatchCount = batchCount, Message = failure.Message }).ConfigureAwait(false);
-                if (failure.Error == ReplayError.ReplayFailed && isCancelled)
-                {
-                    throw new OperationCanceledException(failure.Message, exception, cancellationToken);
-                }
-
-                throw failure;
-            }
-        }
-
-        return replayed;
-    }
-
-    /// <summary>Gives a batch back to the live handlers, unless another run has taken over meanwhile. Returns whether it did.</summary>
-    private static async Task<bool> AbandonAsync(ReplayBatch batch, ReplayLock runLock, CancellationToken cancellationToken)
-    {
-        var patience = cancellationToken.IsCancellationRequested ? PatienceWhenCancelled : PatienceWhenFailed;
-        return await batch.AbandonAsync(runLock, patience).ConfigureAwait(false);
+        context.Reporter.Start(discovery.AggregateCount, discovery.Batches.Count);
+        return new BatchPipeline(context, discovery.Batches, _failures, runLock).RunAsync(cancellationToken);
     }
 
     private ReplayLogWriter? OpenLog()

@@ -14,7 +14,8 @@ internal sealed class RunReporter(
     private readonly string _projection = request.Projection.Definition.Name;
     private long _startedAt;
     private long _eventsProcessed;
-    private long _batchStartEvents;
+    private readonly Lock _progressLock = new();
+    private readonly SortedDictionary<int, BatchReport> _inFlight = [];
     private ReplayProgress? _progress;
     private bool _logFailed;
 
@@ -75,17 +76,23 @@ internal sealed class RunReporter(
         messages.Report(_progress);
     }
 
-    /// <summary>Tells that a batch enters a phase.</summary>
-    public void Enter(int batch, ReplayPhase phase, int aggregatesReplayed, long batchEventCount)
+    /// <summary>Tells that a batch begins; of those in flight, progress shows the first.</summary>
+    public BatchReport Begin(int number, int batchCount)
     {
-        if (phase == ReplayPhase.Mark) _batchStartEvents = EventsProcessed;
-        _progress = _progress! with
+        var report = new BatchReport(this, number, batchCount);
+        lock (_progressLock) _inFlight.Add(number, report);
+        return report;
+    }
+
+    /// <summary>Tells that a batch is done.</summary>
+    public void End(int number, int aggregatesReplayed)
+    {
+        lock (_progressLock)
         {
-            Batch = batch,
-            Phase = phase,
-            AggregatesReplayed = aggregatesReplayed,
-            BatchEventCount = batchEventCount,
-        };
+            _inFlight.Remove(number);
+            _progress = _progress! with { AggregatesReplayed = _progress.AggregatesReplayed + aggregatesReplayed };
+        }
+
         Publish();
     }
 
@@ -98,19 +105,34 @@ internal sealed class RunReporter(
 
     public ValueTask DisposeAsync() => log?.DisposeAsync() ?? ValueTask.CompletedTask;
 
-    private void Publish()
+    /// <summary>Says how far the run has come.</summary>
+    public void Publish()
     {
         Debug.Assert(_progress is not null, "Start comes first.");
         var events = EventsProcessed;
         var seconds = timeProvider.GetElapsedTime(_startedAt).TotalSeconds;
-        var done = _progress.AggregatesReplayed;
-        messages.Report(_progress with
+        lock (_progressLock)
         {
-            EventsProcessed = events,
-            BatchEventsProcessed = events - _batchStartEvents,
-            EventsPerSecond = seconds > 0 ? events / seconds : 0,
-            SecondsRemaining = done > 0 ? seconds / done * (_progress.AggregateCount - done) : null,
-        });
+            if (_inFlight.Count > 0)
+            {
+                var first = _inFlight.First().Value;
+                _progress = _progress with
+                {
+                    Batch = first.Number,
+                    Phase = first.Phase,
+                    BatchEventsProcessed = first.EventsProcessed,
+                    BatchEventCount = first.EventCount,
+                };
+            }
+
+            var done = _progress.AggregatesReplayed;
+            messages.Report(_progress with
+            {
+                EventsProcessed = events,
+                EventsPerSecond = seconds > 0 ? events / seconds : 0,
+                SecondsRemaining = done > 0 ? seconds / done * (_progress.AggregateCount - done) : null,
+            });
+        }
     }
 
     private ReplayLogEntry Record(string step, Func<ReplayLogEntry, ReplayLogEntry> fill) => fill(new ReplayLogEntry

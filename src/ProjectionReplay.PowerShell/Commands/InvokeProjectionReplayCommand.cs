@@ -53,10 +53,13 @@ public sealed class InvokeProjectionReplayCommand : PSCmdlet, IDisposable
     [ValidateRange(1, 1_000_000)]
     public int BatchSize { get; set; } = 5_000;
 
-    /// <summary>Aggregates that are held back, replayed and released together.</summary>
+    /// <summary>
+    /// Aggregates that are held back, replayed and released together; as many as come to about 100,000 events when it
+    /// is not given.
+    /// </summary>
     [Parameter]
     [ValidateRange(1, 1_000_000)]
-    public int AggregateBatchSize { get; set; } = 1_000;
+    public int AggregateBatchSize { get; set; }
 
     /// <summary>Streams of aggregates that are replayed at once.</summary>
     [Parameter]
@@ -133,7 +136,7 @@ public sealed class InvokeProjectionReplayCommand : PSCmdlet, IDisposable
         var options = new ReplayOptions
         {
             BatchSize = BatchSize,
-            AggregateBatchSize = AggregateBatchSize,
+            AggregateBatchSize = MyInvocation.BoundParameters.ContainsKey(nameof(AggregateBatchSize)) ? AggregateBatchSize : null,
             Concurrency = Concurrency,
             DrainTimeout = DrainTimeout,
             LogDirectory = isDryRun ? null : Locations.ResolveLogDirectory(this, LogDirectory),

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using ClickHouse.Driver.ADO;
+using Npgsql;
 using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Events;
@@ -75,6 +76,14 @@ internal sealed class LiveBillableEvents(TestServers servers) : ILiveFold
         command.Parameters.AddWithValue(liveEvent.Aggregate.TenantId);
         command.Parameters.AddWithValue(key[(liveEvent.Aggregate.TenantId.Length + 1)..]);
         command.Parameters.AddWithValue(liveEvent.Timestamp);
-        await command.ExecuteNonQueryAsync();
+        try
+        {
+            await command.ExecuteNonQueryAsync();
+        }
+        catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
+        {
+            // Another one made the row at the same moment, and it collided on the index that ON CONFLICT does not watch.
+            await command.ExecuteNonQueryAsync();
+        }
     }
 }

@@ -1,38 +1,52 @@
+using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.ExperimentRunState;
+using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Live;
 
 /// <summary>
-/// A replay beside busy live handlers: some 60 events a second over 200 aggregates, so that each one pauses now and then;
-/// the protocol cannot settle an aggregate that never does. When both are done every stored state is the fold of all its events,
-/// those included that came in while the replay was at work, and those that came in late.
+/// A replay beside busy live handlers, as fast as they are. When both are done every stored state is the fold of all its
+/// events, those included that came in while the replay was at work, and those that came in late. The fewer runs there
+/// are, the less does any of them ever pause.
 /// </summary>
 public sealed class LiveReplayTests(TestServers servers)
 {
     private static readonly ExperimentRunStateProjection Runs = new();
-
-    private static readonly ReplayOptions Options = new() { AggregateBatchSize = 40, StagingGrace = TimeSpan.FromSeconds(2) };
+    private static readonly TenantDailyBillableEventsProjection Billable = TenantDailyBillableEventsProjection.ForTenants();
 
     [Theory]
-    [InlineData(1, 5)]
-    [InlineData(2, 60)]
-    [InlineData(3, 250)]
-    public async Task Latest_row_states_equal_the_fold_of_the_log(int seed, int backoffMs)
+    [InlineData(1, 200, 5)]
+    [InlineData(2, 40, 60)]
+    [InlineData(3, 10, 250)]
+    public async Task Latest_row_states_equal_the_fold_of_the_log(int seed, int runs, int backoffMs)
     {
-        const int RunCount = 200;
-        var tenant = new TestTenant(servers);
-        await LiveTraffic.SeedHistoryAsync(tenant, RunCount, eventsPerRun: 3);
         using var fold = new LiveExperimentRuns(servers);
-        var queue = new LiveQueue(servers.Redis, Runs.Definition.QueueName);
-        await using var workers = new LiveWorkers(servers, queue, Runs.Definition.Name, fold, count: 6, TimeSpan.FromMilliseconds(backoffMs));
-        var traffic = new LiveTraffic(tenant, workers, RunCount, seed);
+        await ReplayBesideAsync(Runs, fold, seed, runs, backoffMs, startShare: 1 / 6.0, isRebuild: false);
+    }
+
+    [Theory]
+    [InlineData(11, 200, 5)]
+    [InlineData(12, 40, 60)]
+    [InlineData(13, 10, 250)]
+    public async Task Counters_that_are_rebuilt_count_every_event_once(int seed, int runs, int backoffMs) =>
+        await ReplayBesideAsync(Billable, new LiveBillableEvents(servers), seed, runs, backoffMs, startShare: 1, isRebuild: true);
+
+    private async Task ReplayBesideAsync(
+        IFoldProjection projection, ILiveFold fold, int seed, int runs, int backoffMs, double startShare, bool isRebuild)
+    {
+        var options = new ReplayOptions { AggregateBatchSize = Math.Max(4, runs / 4), StagingGrace = TimeSpan.FromSeconds(2) };
+        var tenant = new TestTenant(servers);
+        await LiveTraffic.SeedHistoryAsync(tenant, runs, eventsPerRun: 3);
+        var queue = new LiveQueue(servers.Redis, projection.Definition.QueueName);
+        await using var workers = new LiveWorkers(servers, queue, projection.Definition.Name, fold, count: 6, TimeSpan.FromMilliseconds(backoffMs));
+        var traffic = new LiveTraffic(tenant, workers, runs, seed) { StartShare = startShare };
         using var stop = new CancellationTokenSource();
         var appending = traffic.RunAsync(streams: 2, stop.Token);
         await WaitUntilAsync(() => traffic.Appended > 20);
 
-        var outcome = await ReplayOutcome.RunAsync(servers, Runs, tenant, Options, isLive: true);
+        var outcome = await ReplayOutcome.RunAsync(servers, projection, tenant, options, isLive: true, isRebuild: isRebuild);
 
         await stop.CancelAsync();
         await appending;
@@ -40,8 +54,8 @@ public sealed class LiveReplayTests(TestServers servers)
         outcome.ShouldSucceed();
         var (processed, skipped, deferred) = workers.Decisions;
         Assert.True(deferred > 0, $"The test should have met the replay; processed {processed}, skipped {skipped}, deferred {deferred}.");
-        Assert.SkipWhen(workers.SlowestStaging > Options.StagingGrace, $"This machine was too busy for the live system to keep its promise: a job was staged {workers.SlowestStaging} after its event.");
-        var oracle = new StateOracle(servers, Runs, tenant.Id);
+        Assert.SkipWhen(workers.SlowestStaging > options.StagingGrace, $"This machine was too busy for the live system to keep its promise: a job was staged {workers.SlowestStaging} after its event.");
+        var oracle = new StateOracle(servers, projection, tenant.Id);
         await oracle.AssertStoredAsync($"seed {seed}, {traffic.Appended} live events: processed {processed}, skipped {skipped}, deferred {deferred}");
         await oracle.AssertNothingLeftAsync();
     }

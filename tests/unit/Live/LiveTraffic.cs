@@ -12,15 +12,15 @@ namespace ProjectionReplay.Live;
 /// </summary>
 internal sealed class LiveTraffic(TestTenant tenant, LiveWorkers workers, int runs, int seed)
 {
-    /// <summary>Live handlers that fall behind would only make the test wait.</summary>
-    private const int MostUnhandled = 25;
+    /// <summary>As fast as the live handlers are: those that fall far behind would only make the test wait.</summary>
+    private const int MostUnhandled = 100;
 
-    private const double EventsPerSecond = 60;
-
-    private readonly long _started = TimeProvider.System.GetTimestamp();
     private int _appended;
 
     public int Appended => _appended;
+
+    /// <summary>The share of events that start a run; the others are results of one.</summary>
+    public double StartShare { get; init; } = 1 / 6.0;
 
     /// <summary>Gives each run a past that no live handler ever saw.</summary>
     public static async Task SeedHistoryAsync(TestTenant tenant, int runs, int eventsPerRun)
@@ -44,8 +44,7 @@ internal sealed class LiveTraffic(TestTenant tenant, LiveWorkers workers, int ru
     {
         while (!stop.IsCancellationRequested)
         {
-            // An aggregate gets an event every few seconds, as busy ones do; what never pauses is never settled.
-            if (workers.Backlog >= MostUnhandled || _appended > EventsPerSecond * TimeProvider.System.GetElapsedTime(_started).TotalSeconds)
+            if (workers.Backlog >= MostUnhandled)
             {
                 await Task.Delay(2, CancellationToken.None);
                 continue;
@@ -53,7 +52,7 @@ internal sealed class LiveTraffic(TestTenant tenant, LiveWorkers workers, int ru
 
             var number = Interlocked.Increment(ref _appended);
             var isLate = random.Next(4) == 0;
-            var isStart = random.Next(6) == 0;
+            var isStart = random.NextDouble() < StartShare;
             // Of those that have a past, and sometimes a new one.
             var id = random.Next(10) == 0 ? $"new{random.Next(20):D3}" : RunId(random.Next(runs));
             var time = isLate ? TestTenant.Start.AddMilliseconds(500 + number) : TestTenant.Start.AddDays(1).AddMilliseconds(number);

@@ -76,7 +76,9 @@ public sealed class FailureTests(TestServers servers)
         Assert.IsAssignableFrom<OperationCanceledException>(outcome.Exception);
         Assert.InRange(TimeProvider.System.GetElapsedTime(cancelledAt), TimeSpan.Zero, TimeSpan.FromSeconds(2));
         Assert.Empty(await tenant.MarkersAsync("evaluationState"));
-        Assert.InRange((await tenant.CompletedAsync("evaluationState")).Count, 4, 8);
+
+        // The batch before may have been at its end, or not: it is given back like this one.
+        Assert.InRange((await tenant.CompletedAsync("evaluationState")).Count, 0, 8);
     }
 
     [Fact]

@@ -139,7 +139,7 @@ public sealed class RunLockTests(TestServers servers)
         outcome.ShouldFailWith(ReplayError.ReplayLocked);
         Assert.True(isStopped, "The run should have been told while it was at work.");
         Assert.Equal("taker", await servers.Redis.StringGetAsync(LockKey(tenant)));
-        Assert.Single(await tenant.MarkersAsync("evaluationState"));
+        Assert.NotEmpty(await tenant.MarkersAsync("evaluationState"));
         await servers.Redis.KeyDeleteAsync(LockKey(tenant));
         (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, previousRun: PreviousRunAction.Resume)).ShouldSucceed();
     }

@@ -1,0 +1,32 @@
+using ProjectionReplay.Coordination;
+using ProjectionReplay.Events;
+using ProjectionReplay.Projections;
+
+namespace ProjectionReplay.Replay;
+
+/// <summary>What the batches of one run share.</summary>
+internal sealed record BatchContext(
+    ReplayRequest Request,
+    EventSelection Selection,
+    ReplayServers Servers,
+    IProjectionRun Projection,
+    ReplayMarkers Markers,
+    QueueDrain Drain,
+    StagedJobs StagedJobs,
+    FaultPolicy Faults,
+    RunReporter Reporter,
+    TimeProvider TimeProvider)
+{
+    public ProjectionDefinition Definition => Request.Projection.Definition;
+
+    public ReplayOptions Options => Request.Options;
+
+    public Server StoreServer => Definition.Store == ProjectionStoreKind.Postgres ? Server.Postgres : Server.ClickHouse;
+
+    /// <summary>Whether an interrupted run goes on, so that some aggregates may be completed already.</summary>
+    public bool IsResuming { get; init; }
+
+    /// <summary>Lets a test step in.</summary>
+    public ValueTask PauseAsync(int batch, DelicateMoment moment, CancellationToken cancellationToken) =>
+        Options.Pause is { } pause ? pause(batch, moment, cancellationToken) : ValueTask.CompletedTask;
+}

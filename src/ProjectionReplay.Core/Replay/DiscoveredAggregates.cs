@@ -1,0 +1,60 @@
+using ProjectionReplay.Coordination;
+using ProjectionReplay.Events;
+using ProjectionReplay.Projections;
+
+namespace ProjectionReplay.Replay;
+
+/// <summary>What a discovery found, cut into batches.</summary>
+internal sealed class DiscoveredAggregates
+{
+    private DiscoveredAggregates(BatchPlanner planner, AggregateFilter keys)
+    {
+        Batches = planner.Batches;
+        AggregateCount = planner.AggregateCount;
+        EventCount = planner.EventCount;
+        Keys = keys;
+    }
+
+    /// <summary>The batches, in key order.</summary>
+    public IReadOnlyList<PlannedBatch> Batches { get; }
+
+    /// <summary>All aggregates.</summary>
+    public int AggregateCount { get; }
+
+    /// <summary>All their events; one that stands twice in the log counts twice.</summary>
+    public long EventCount { get; }
+
+    /// <summary>Tells the tenant's own key strings from its neighbours'.</summary>
+    public AggregateFilter Keys { get; }
+
+    /// <summary>Looks for the aggregates that a run is to replay.</summary>
+    /// <param name="log">The event log.</param>
+    /// <param name="selection">Which events.</param>
+    /// <param name="request">The run.</param>
+    /// <param name="cancellationToken">Abandons the work.</param>
+    /// <param name="visit">Told of each aggregate.</param>
+    public static async Task<DiscoveredAggregates> FindAsync(
+        ClickHouseEventLog log, EventSelection selection, ReplayRequest request, CancellationToken cancellationToken, Action<AggregateKey>? visit = null)
+    {
+        // Live handlers have counted what is born after the discovery, and go on counting it.
+        var isExact = request.Projection.Definition.ReplaySafety == ReplaySafety.Increment;
+        var planner = new BatchPlanner(request.Options.AggregateBatchSize, isExact);
+        var (types, ambiguous) = (new List<string>(selection.AggregateTypes), new List<AggregateKey>());
+        await log.DiscoverAsync(
+            selection,
+            (type, id, rowCount) =>
+            {
+                planner.Add(type, id, rowCount);
+                visit?.Invoke(new AggregateKey(selection.TenantId, type, id));
+
+                // A projection of any aggregate type still knows the types that the tenant has.
+                if (types.Count == 0 || types[^1] != type && !types.Contains(type)) types.Add(type);
+
+                // An id with a colon may look like a key of another tenant.
+                if (id.Contains(':', StringComparison.Ordinal)) ambiguous.Add(new AggregateKey(selection.TenantId, type, id));
+            },
+            cancellationToken).ConfigureAwait(false);
+        planner.Finish();
+        return new DiscoveredAggregates(planner, new AggregateFilter(selection.TenantId, types, ambiguous));
+    }
+}

@@ -1,0 +1,82 @@
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
+using ProjectionReplay.Events;
+
+namespace ProjectionReplay.Replay;
+
+/// <summary>
+/// Aggregates that stand together in the event log and are replayed together. Only where they begin and end is kept,
+/// so that a plan of a hundred million events takes little memory: a batch lists its aggregates when its turn comes.
+/// </summary>
+/// <param name="Ranges">One range for each aggregate type, in key order.</param>
+/// <param name="AggregateCount">The aggregates at the time of planning.</param>
+/// <param name="Members">
+/// Hashes of the aggregates at the time of planning, sorted, where none that is born later may be replayed; else null, and
+/// whatever a range holds by then is.
+/// </param>
+internal sealed record PlannedBatch(IReadOnlyList<AggregateRange> Ranges, int AggregateCount, ulong[]? Members)
+{
+    /// <summary>Whether an aggregate of the ranges is to be replayed.</summary>
+    public bool Includes(string aggregateType, string aggregateId) =>
+        Members is null || Array.BinarySearch(Members, Hash(aggregateType, aggregateId)) >= 0;
+
+    /// <summary>Tells aggregates apart by 64 bits, where their ids would take ten times the memory.</summary>
+    public static ulong Hash(string aggregateType, string aggregateId) => XxHash3.HashToUInt64(
+        MemoryMarshal.AsBytes(aggregateId.AsSpan()), unchecked((long)XxHash3.HashToUInt64(MemoryMarshal.AsBytes(aggregateType.AsSpan()))));
+}
+
+/// <summary>Cuts aggregates, which come in key order, into batches. Not thread-safe.</summary>
+/// <param name="aggregatesPerBatch">Aggregates of each batch, or null to go by the events.</param>
+/// <param name="isExact">Whether aggregates born later are left out: see <see cref="PlannedBatch.Members"/>.</param>
+internal sealed class BatchPlanner(int? aggregatesPerBatch, bool isExact)
+{
+    /// <summary>
+    /// Where a batch is full unless its size is given: large enough that queries and round trips hardly count, small
+    /// enough that live events wait about a second.
+    /// </summary>
+    private const long EventsPerBatch = 100_000;
+
+    private readonly List<PlannedBatch> _batches = [];
+    private List<AggregateRange> _ranges = [];
+    private List<ulong> _members = [];
+    private int _aggregatesInBatch;
+    private long _eventsInBatch;
+
+    /// <summary>The batches, once <see cref="Finish"/> was called.</summary>
+    public IReadOnlyList<PlannedBatch> Batches => _batches;
+
+    /// <summary>Aggregates so far.</summary>
+    public int AggregateCount { get; private set; }
+
+    /// <summary>Their events so far; one that stands twice in the log counts twice.</summary>
+    public long EventCount { get; private set; }
+
+    /// <summary>Takes the next aggregate.</summary>
+    public void Add(string aggregateType, string aggregateId, long events)
+    {
+        if (_aggregatesInBatch > 0 && IsFull(events)) Cut();
+        if (_ranges.Count > 0 && _ranges[^1].AggregateType == aggregateType) _ranges[^1] = _ranges[^1] with { LastId = aggregateId };
+        else _ranges.Add(new AggregateRange(aggregateType, aggregateId, aggregateId));
+        if (isExact) _members.Add(PlannedBatch.Hash(aggregateType, aggregateId));
+        _aggregatesInBatch++;
+        _eventsInBatch += events;
+        AggregateCount++;
+        EventCount += events;
+    }
+
+    /// <summary>Ends the last batch.</summary>
+    public void Finish()
+    {
+        if (_aggregatesInBatch > 0) Cut();
+    }
+
+    private bool IsFull(long nextEvents) => aggregatesPerBatch is { } size
+        ? _aggregatesInBatch >= size
+        : _eventsInBatch + nextEvents > EventsPerBatch;
+
+    private void Cut()
+    {
+        _batches.Add(new PlannedBatch(_ranges, _aggregatesInBatch, isExact ? [.. _members.Order()] : null));
+        (_ranges, _members, _aggregatesInBatch, _eventsInBatch) = ([], [], 0, 0);
+    }
+}
