@@ -1,5 +1,6 @@
 using System.Globalization;
 using ProjectionReplay.Coordination;
+using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Replay;
 
@@ -27,10 +28,15 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
         if (context.Reporter.AreWorkersIdle) return;
         if (aggregates.Any(aggregate => aggregate.IsFresh)) await LetJobsBeStagedAsync(cancellationToken).ConfigureAwait(false);
 
-        var keys = aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.Key).ToList();
-        var busy = await context.Faults.CallAsync(
-            Server.Redis, "Looking for staged jobs", token => context.StagedJobs.SnapshotAsync(keys, token), cancellationToken).ConfigureAwait(false);
-        if (busy.Count > 0) await WaitForAsync(busy, cancellationToken).ConfigureAwait(false);
+        var busy = await SnapshotAsync([.. aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.Key)], cancellationToken).ConfigureAwait(false);
+        if (busy.Count == 0) return;
+
+        // A job that is at work may have asked before the cutoff stood: it meets it when it is tried again.
+        List<AggregateKey> keys = [.. busy.Select(snapshot => snapshot.Aggregate)];
+        var stuck = await context.Faults.CallAsync(
+            Server.Redis, "Watching jobs in flight", token => context.Drain.WaitAsync(keys, context.Options.DrainTimeout, token), cancellationToken).ConfigureAwait(false);
+        if (stuck.Count > 0) throw DrainFailure.Create(context, stuck, "were in flight did not end");
+        await WaitForAsync(await SnapshotAsync(keys, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Gives the aggregates back, each as soon as nothing late is left of it.</summary>
@@ -87,6 +93,9 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
         var left = context.Options.StagingGrace - context.TimeProvider.GetElapsedTime(folds.ReadAt);
         return left > TimeSpan.Zero ? Task.Delay(left, context.TimeProvider, cancellationToken) : Task.CompletedTask;
     }
+
+    private Task<List<JobSnapshot>> SnapshotAsync(List<AggregateKey> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
+        Server.Redis, "Looking for staged jobs", token => context.StagedJobs.SnapshotAsync(keys, token), cancellationToken);
 
     private void WarnOfLateness(List<BatchAggregate> late) => context.Reporter.Warn(string.Create(
         CultureInfo.InvariantCulture,

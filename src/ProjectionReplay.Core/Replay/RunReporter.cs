@@ -10,9 +10,13 @@ namespace ProjectionReplay.Replay;
 internal sealed class RunReporter(
     ReplayRequest request, ReplayMessages messages, ReplayLogWriter? log, TimeProvider timeProvider) : IAsyncDisposable
 {
+    /// <summary>Events come faster than anybody wants to hear of them.</summary>
+    private static readonly TimeSpan LeastPause = TimeSpan.FromMilliseconds(50);
+
     private readonly HashSet<string> _warned = new(StringComparer.Ordinal);
     private readonly string _projection = request.Projection.Definition.Name;
     private long _startedAt;
+    private long _publishedAt;
     private long _eventsProcessed;
     private readonly Lock _progressLock = new();
     private readonly SortedDictionary<int, BatchReport> _inFlight = [];
@@ -100,7 +104,11 @@ internal sealed class RunReporter(
     public void AddEvents(long count)
     {
         Interlocked.Add(ref _eventsProcessed, count);
-        Publish();
+        var published = Volatile.Read(ref _publishedAt);
+        if (timeProvider.GetElapsedTime(published) < LeastPause) return;
+
+        // Of those who come at the same moment one is enough.
+        if (Interlocked.CompareExchange(ref _publishedAt, timeProvider.GetTimestamp(), published) == published) Publish();
     }
 
     public ValueTask DisposeAsync() => log?.DisposeAsync() ?? ValueTask.CompletedTask;

@@ -19,6 +19,9 @@ internal sealed class LiveTraffic(TestTenant tenant, LiveWorkers workers, int ru
 
     public int Appended => _appended;
 
+    /// <summary>The share of events that come in late.</summary>
+    public double LateShare { get; init; } = 1 / 4.0;
+
     /// <summary>The share of events that start a run; the others are results of one.</summary>
     public double StartShare { get; init; } = 1 / 6.0;
 
@@ -51,7 +54,7 @@ internal sealed class LiveTraffic(TestTenant tenant, LiveWorkers workers, int ru
             }
 
             var number = Interlocked.Increment(ref _appended);
-            var isLate = random.Next(4) == 0;
+            var isLate = random.NextDouble() < LateShare;
             var isStart = random.NextDouble() < StartShare;
             // Of those that have a past, and sometimes a new one.
             var id = random.Next(10) == 0 ? $"new{random.Next(20):D3}" : RunId(random.Next(runs));
