@@ -1,6 +1,6 @@
 // Replays in a process of their own, for tests that kill it: no catch, no finally and no dispose runs then.
 //
-//   ProjectionReplay.TestReplayer (<projection> <tenant> <aggregate batch size> <Refuse|Resume|Restart>)...
+//   ProjectionReplay.TestReplayer (<projection> <tenant> <aggregate batch size> <Refuse|Resume|Restart|Rebuild>)...
 //
 // All of them run at once. The servers come from CLICKHOUSE_URL, REDIS_URL and DATABASE_URL.
 // REPLAY_KILL_AT=<batch>:<phase>:<before|after> kills the process when every run has come to that boundary of the cycle,
@@ -30,6 +30,7 @@ Task<ReplayRun> PrepareAsync(string[] subject) => OrExitAsync(subject, () =>
         Projection = ProjectionCatalog.BuiltIn.Get(subject[0]).Projection,
         TenantId = subject[1],
         Since = DateTimeOffset.UnixEpoch,
+        IsRebuild = subject[3] == "Rebuild",
         Options = new ReplayOptions { AggregateBatchSize = int.Parse(subject[2], CultureInfo.InvariantCulture), Probe = ProbeAsync },
     };
     var messages = new ReplayMessages();
@@ -39,7 +40,7 @@ Task<ReplayRun> PrepareAsync(string[] subject) => OrExitAsync(subject, () =>
 
 Task<bool> ExecuteAsync(string[] subject, ReplayRun run) => OrExitAsync(subject, async () =>
 {
-    await run.ExecuteAsync(Enum.Parse<PreviousRunAction>(subject[3]), CancellationToken.None);
+    await run.ExecuteAsync(Enum.TryParse<PreviousRunAction>(subject[3], out var action) ? action : PreviousRunAction.Refuse, CancellationToken.None);
     await run.DisposeAsync();
     return true;
 });

@@ -34,16 +34,39 @@ internal static class ChildReplay
         return exitCode == KilledExitCode;
     }
 
+    /// <summary>
+    /// Replays, until the process kills itself or until all is done. Returns whether it was killed.
+    /// </summary>
+    /// <param name="servers">The servers.</param>
+    /// <param name="milliseconds">How long after the replay began.</param>
+    /// <param name="projection">The projection's name.</param>
+    /// <param name="tenantId">The tenant.</param>
+    /// <param name="aggregateBatchSize">The aggregates of a batch.</param>
+    /// <param name="action">What to do about an interrupted run, or Rebuild.</param>
+    public static async Task<bool> KillAfterAsync(
+        TestServers servers, double milliseconds, string projection, string tenantId, int aggregateBatchSize, string action)
+    {
+        string[] arguments = [projection, tenantId, aggregateBatchSize.ToString(CultureInfo.InvariantCulture), action];
+        var (exitCode, output) = await RunAsync(servers, arguments, "REPLAY_KILL_AFTER", milliseconds.ToString(CultureInfo.InvariantCulture));
+        Assert.True(exitCode == KilledExitCode || exitCode == 0, $"The child should have been killed or have succeeded, but ended with {exitCode}:\n{output}");
+        return exitCode == KilledExitCode;
+    }
+
+    private static Task<(int ExitCode, string Output)> RunAsync(
+        TestServers servers, IEnumerable<FaultSubject> subjects, PreviousRunAction previousRun, string killVariable, string kill) =>
+        RunAsync(
+            servers,
+            subjects.SelectMany(subject => (string[])
+                [subject.Name, subject.Tenant.Id, subject.AggregateBatchSize.ToString(CultureInfo.InvariantCulture), previousRun.ToString()]),
+            killVariable,
+            kill);
+
     private static async Task<(int ExitCode, string Output)> RunAsync(
-        TestServers servers, IEnumerable<FaultSubject> subjects, PreviousRunAction previousRun, string killVariable, string kill)
+        TestServers servers, IEnumerable<string> arguments, string killVariable, string kill)
     {
         var start = new ProcessStartInfo(
             Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet",
-            [
-                RepositoryLayout.TestReplayer,
-                .. subjects.SelectMany(subject => (string[])
-                    [subject.Name, subject.Tenant.Id, subject.AggregateBatchSize.ToString(CultureInfo.InvariantCulture), previousRun.ToString()]),
-            ])
+            [RepositoryLayout.TestReplayer, .. arguments])
         {
             RedirectStandardOutput = true,
             UseShellExecute = false,

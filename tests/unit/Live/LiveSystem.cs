@@ -1,0 +1,90 @@
+using ProjectionReplay.Projections;
+using ProjectionReplay.Projections.ExperimentRunState;
+using ProjectionReplay.Projections.TenantDailyBillableEvents;
+using ProjectionReplay.Replay;
+using ProjectionReplay.Servers;
+
+namespace ProjectionReplay.Live;
+
+/// <summary>What a live system is busy with. The fewer runs, the more of the events are theirs.</summary>
+/// <param name="Seed">For the same events again.</param>
+/// <param name="Runs">Experiment runs that have a past.</param>
+/// <param name="BackoffMs">How long a job that is put off waits.</param>
+/// <param name="LateShare">The share of events that come in late.</param>
+public sealed record LiveLoad(int Seed, int Runs, int BackoffMs, double LateShare);
+
+/// <summary>A live system at work on one tenant: events are appended as fast as its workers fold them.</summary>
+internal sealed class LiveSystem : IAsyncDisposable
+{
+    /// <summary>How soon a job is staged after its event is visible: generous, for machines that run many tests at once.</summary>
+    private static readonly TimeSpan StagingGrace = TimeSpan.FromSeconds(4);
+
+    private readonly TestServers _servers;
+    private readonly LiveLoad _load;
+    private readonly ILiveFold _fold;
+    private readonly LiveWorkers _workers;
+    private readonly LiveTraffic _traffic;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _appending;
+
+    private LiveSystem(TestServers servers, IFoldProjection projection, TestTenant tenant, LiveLoad load)
+    {
+        (_servers, Projection, Tenant, _load) = (servers, projection, tenant, load);
+        _fold = projection is TenantDailyBillableEventsProjection ? new LiveBillableEvents(servers) : new LiveExperimentRuns(servers);
+        var queue = new LiveQueue(servers.Redis, projection.Definition.QueueName);
+        _workers = new LiveWorkers(servers, queue, projection.Definition.Name, _fold, count: 6, TimeSpan.FromMilliseconds(load.BackoffMs));
+        _traffic = new LiveTraffic(tenant, _workers, load.Runs, load.Seed)
+        {
+            LateShare = load.LateShare,
+
+            // Only the start of a run is billed.
+            StartShare = projection is ExperimentRunStateProjection ? 1 / 6.0 : 1,
+        };
+        _appending = _traffic.RunAsync(streams: 2, _stop.Token);
+    }
+
+    public IFoldProjection Projection { get; }
+
+    public TestTenant Tenant { get; }
+
+    /// <summary>What a replay beside it is given.</summary>
+    public ReplayOptions Options => new() { AggregateBatchSize = Math.Max(4, _load.Runs / 4), StagingGrace = StagingGrace };
+
+    /// <summary>Counters that live handlers have fed are exact only when they are rebuilt.</summary>
+    public bool IsRebuild => Projection.Definition.ReplaySafety == ReplaySafety.Increment;
+
+    /// <summary>Gives a tenant a past that no live handler ever saw, and starts.</summary>
+    public static async Task<LiveSystem> StartAsync(TestServers servers, IFoldProjection projection, LiveLoad load)
+    {
+        var tenant = new TestTenant(servers);
+        await LiveTraffic.SeedHistoryAsync(tenant, load.Runs, eventsPerRun: 3);
+        var system = new LiveSystem(servers, projection, tenant, load);
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (system._traffic.Appended <= 20) await Task.Delay(5, patience.Token);
+        return system;
+    }
+
+    /// <summary>Stops appending, lets the workers finish, and checks that every stored state is the fold of its events.</summary>
+    /// <param name="because">What was done before, for the message.</param>
+    public async Task AssertExactAsync(string because)
+    {
+        await _stop.CancelAsync();
+        await _appending;
+        await _workers.WaitUntilIdleAsync();
+        var (processed, skipped, deferred) = _workers.Decisions;
+        Assert.True(deferred > 0, $"The test should have met the replay; processed {processed}, skipped {skipped}, deferred {deferred}.");
+        Assert.SkipWhen(_workers.SlowestStaging > StagingGrace, $"This machine was too busy for the live system to keep its promise: a job was staged {_workers.SlowestStaging} after its event.");
+        var oracle = new StateOracle(_servers, Projection, Tenant.Id);
+        await oracle.AssertStoredAsync($"{because}, {_traffic.Appended} live events: processed {processed}, skipped {skipped}, deferred {deferred}");
+        await oracle.AssertNothingLeftAsync(because);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _appending;
+        await _workers.DisposeAsync();
+        (_fold as IDisposable)?.Dispose();
+        _stop.Dispose();
+    }
+}
