@@ -216,10 +216,13 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         }
         catch (DecoderFallbackException exception)
         {
-            throw new ReplayException(
-                ReplayError.EventLogInvalid,
-                $"The event log has a row whose {column} is not UTF-8 text: its bytes are {Convert.ToHexString(utf8[..Math.Min(utf8.Length, 200)])}. Correct or remove the rows where hex({column}) is that, then replay again.",
-                exception);
+            throw NotText(column, utf8, exception);
         }
     }
+
+    /// <summary>Says that a column holds bytes that are no text, so that it cannot be named to anybody.</summary>
+    public static ReplayException NotText(string column, ReadOnlySpan<byte> bytes, Exception? exception = null) => new(
+        ReplayError.EventLogInvalid,
+        $"The event log has a row whose {column} is not UTF-8 text: its bytes are {Convert.ToHexString(bytes[..Math.Min(bytes.Length, 200)])}. Correct or remove the rows where hex({column}) is that, then replay again.",
+        exception);
 }

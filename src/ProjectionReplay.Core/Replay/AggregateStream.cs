@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Unicode;
 using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Replay;
@@ -163,6 +164,9 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
             if (_current is null) return;
             fold.EndAggregate();
             var lastEventId = _rows == 0 ? null : _greatestEventId.AsSpan(0, _greatestEventIdLength).ToArray();
+
+            // Live handlers compare it with the ids that they know, as text.
+            if (lastEventId is not null && !Utf8.IsValid(lastEventId)) throw ClickHouseEventLog.NotText("EventId", lastEventId);
             _found.Add(new AggregateFold(lastEventId, _rows, Folded - _foldedBefore, _isFresh));
             _foldedBefore = Folded;
             _current = null;
