@@ -23,12 +23,15 @@ internal static class Throughput
         events = seeded.Events;
 
         var memoryBefore = PeakMegabytes();
-        var (raw, replay) = (new List<double>(), new List<double>());
+        var (raw, replay, cpu, engineCpu) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
         var phases = new Dictionary<string, double>(StringComparer.Ordinal);
         for (var round = 0; round < rounds; round++)
         {
             raw.Add(await ReadRawAsync(sandbox));
+            var (own, engines) = (CpuSeconds(Environment.ProcessId), CpuSeconds(sandbox.Id));
             replay.Add(await ReplayAsync(sandbox, projection, events, phases));
+            cpu.Add(CpuSeconds(Environment.ProcessId) - own);
+            engineCpu.Add(CpuSeconds(sandbox.Id) - engines);
         }
 
         var (rawRate, replayRate) = (events / Median(raw), events / Median(replay));
@@ -37,6 +40,7 @@ internal static class Throughput
             raw     {rawRate,12:N0} events/s   (median of {string.Join(" ", raw.Select(seconds => seconds.ToString("0.00", CultureInfo.InvariantCulture)))} s)
             replay  {replayRate,12:N0} events/s   (median of {string.Join(" ", replay.Select(seconds => seconds.ToString("0.00", CultureInfo.InvariantCulture)))} s)
             ratio   {replayRate / rawRate,12:0.00}
+            cpu     {Median(cpu),12:0.00} s of the replaying process, {Median(engineCpu):0.00} s of ClickHouse and Redis
             memory  {PeakMegabytes(),12:N0} MB peak ({memoryBefore:N0} MB before the first replay)
             phases  {string.Join("  ", phases.Select(phase => $"{phase.Key} {100 * phase.Value / phases.Values.Sum():0} %"))}
             """));
@@ -137,6 +141,12 @@ internal static class Throughput
     {
         var sorted = values.Order().ToList();
         return sorted.Count % 2 == 1 ? sorted[sorted.Count / 2] : (sorted[(sorted.Count / 2) - 1] + sorted[sorted.Count / 2]) / 2;
+    }
+
+    private static double CpuSeconds(int processId)
+    {
+        using var process = Process.GetProcessById(processId);
+        return process.TotalProcessorTime.TotalSeconds;
     }
 
     private static long PeakMegabytes()
