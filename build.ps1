@@ -76,7 +76,7 @@ function Invoke-Package {
 
 function Invoke-Clean {
     # Not all of bin and obj: only those that belong to a project.
-    Get-ChildItem (Join-Path $PSScriptRoot 'src'), (Join-Path $PSScriptRoot 'tests'), (Join-Path $PSScriptRoot 'bench') -Recurse -Filter *.csproj |
+    Get-ChildItem (Join-Path $PSScriptRoot 'src'), (Join-Path $PSScriptRoot 'tests'), (Join-Path $PSScriptRoot 'samples'), (Join-Path $PSScriptRoot 'bench') -Recurse -Filter *.csproj |
         ForEach-Object { Join-Path $_.DirectoryName 'bin'; Join-Path $_.DirectoryName 'obj' } |
         Where-Object { Test-Path $_ } |
         Remove-Item -Recurse -Force
