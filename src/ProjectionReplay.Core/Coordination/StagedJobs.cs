@@ -9,6 +9,7 @@ namespace ProjectionReplay.Coordination;
 /// </summary>
 internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvider timeProvider)
 {
+    /// <summary>Groups in one command, two keys each: in one slot of a cluster, as those of <see cref="QueueDrain"/> are.</summary>
     private const int ChunkSize = 500;
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
