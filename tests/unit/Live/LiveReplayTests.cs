@@ -1,3 +1,4 @@
+using ProjectionReplay.Faults;
 using ProjectionReplay.Projections.ExperimentRunState;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;
@@ -9,18 +10,22 @@ namespace ProjectionReplay.Live;
 /// the protocol cannot settle an aggregate that never does. When both are done every stored state is the fold of all its events,
 /// those included that came in while the replay was at work, and those that came in late.
 /// </summary>
+[Trait("Set", "Nightly")]
 public sealed class LiveReplayTests(TestServers servers)
 {
     private static readonly ExperimentRunStateProjection Runs = new();
 
     private static readonly ReplayOptions Options = new() { AggregateBatchSize = 40, StagingGrace = TimeSpan.FromSeconds(2) };
 
+    private static readonly int[] BackoffsMs = [250, 5, 60];
+
+    public static TheoryData<int> Seeds { get; } = FaultSchedule.Seeds(FaultSchedule.Live);
+
     [Theory]
-    [InlineData(1, 5)]
-    [InlineData(2, 60)]
-    [InlineData(3, 250)]
-    public async Task Latest_row_states_equal_the_fold_of_the_log(int seed, int backoffMs)
+    [MemberData(nameof(Seeds))]
+    public async Task Latest_row_states_equal_the_fold_of_the_log(int seed)
     {
+        var backoffMs = BackoffsMs[seed % BackoffsMs.Length];
         const int RunCount = 200;
         var tenant = new TestTenant(servers);
         await LiveTraffic.SeedHistoryAsync(tenant, RunCount, eventsPerRun: 3);
@@ -42,7 +47,7 @@ public sealed class LiveReplayTests(TestServers servers)
         Assert.True(deferred > 0, $"The test should have met the replay; processed {processed}, skipped {skipped}, deferred {deferred}.");
         Assert.SkipWhen(workers.SlowestStaging > Options.StagingGrace, $"This machine was too busy for the live system to keep its promise: a job was staged {workers.SlowestStaging} after its event.");
         var oracle = new StateOracle(servers, Runs, tenant.Id);
-        await oracle.AssertStoredAsync($"seed {seed}, {traffic.Appended} live events: processed {processed}, skipped {skipped}, deferred {deferred}");
+        await oracle.AssertStoredAsync($"REPLAY_TEST_SEED={seed}, {traffic.Appended} live events: processed {processed}, skipped {skipped}, deferred {deferred}");
         await oracle.AssertNothingLeftAsync();
     }
 
