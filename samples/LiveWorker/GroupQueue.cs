@@ -77,6 +77,9 @@ public sealed class GroupQueue(IDatabase redis, string name)
         if (id.IsNull || id.ToString().Split('.') is not [var place, var attempt]) return null;
         var order = long.Parse(place, CultureInfo.InvariantCulture);
         var data = await redis.HashGetAsync(Data(group), order);
+
+        // Done meanwhile by a worker that everybody had given up.
+        if (data.IsNull) return null;
         return new LiveJob(group, order, int.Parse(attempt, CultureInfo.InvariantCulture), JsonSerializer.Deserialize<LiveEvent>(data.ToString())!);
     }
 

@@ -132,30 +132,18 @@ internal sealed class ReplayLock : IAsyncDisposable
     {
         var holder = ReplayLockHolder.Create(timeProvider.GetUtcNow());
         var taken = new ReplayLock(redis, projection, tenantId, holder.Serialize(), expiry, timeProvider);
-        var started = timeProvider.GetTimestamp();
-        var hasWarned = false;
-        while (true)
+        try
         {
-            var other = await taken.TryTakeAsync(cancellationToken).ConfigureAwait(false);
-            if (other is null)
-            {
-                taken._heartbeat = taken.BeatAsync();
-                return (taken, null);
-            }
-
-            if (other.IsKnownDead)
-            {
-                // Unless somebody else was quicker.
-                await redis.Database.LockReleaseAsync(other.Key, other.Value).WaitAsync(cancellationToken).ConfigureAwait(false);
-                continue;
-            }
-
-            var left = patience - timeProvider.GetElapsedTime(started);
-            if (left <= TimeSpan.Zero) return (null, other);
-            if (!hasWarned) waiting(other.Holder);
-            hasWarned = true;
-            var pause = TimeSpan.FromMilliseconds(250);
-            await Task.Delay(left < pause ? left : pause, timeProvider, cancellationToken).ConfigureAwait(false);
+            var occupant = await taken.WaitForOthersAsync(patience, waiting, cancellationToken).ConfigureAwait(false);
+            if (occupant is not null) return (null, occupant);
+            taken._heartbeat = taken.BeatAsync();
+            return (taken, null);
+        }
+        catch
+        {
+            // It may be ours all the same: whoever tries again, this process first of all, is not to wait for it.
+            await taken.DisposeAsync().ConfigureAwait(false);
+            throw;
         }
     }
 
@@ -212,6 +200,31 @@ internal sealed class ReplayLock : IAsyncDisposable
 
             if (isOurs) return null;
         }
+    }
+
+    /// <summary>Tries to take the lock for as long as somebody else is in the way. Returns who still is in the end, or null when it is ours.</summary>
+    private async Task<ReplayLockOccupant?> WaitForOthersAsync(TimeSpan patience, Action<ReplayLockHolder?> waiting, CancellationToken cancellationToken)
+    {
+        var started = _timeProvider.GetTimestamp();
+        var hasWarned = false;
+        while (await TryTakeAsync(cancellationToken).ConfigureAwait(false) is { } other)
+        {
+            if (other.IsKnownDead)
+            {
+                // Unless somebody else was quicker.
+                await _database.LockReleaseAsync(other.Key, other.Value).WaitAsync(cancellationToken).ConfigureAwait(false);
+                continue;
+            }
+
+            var left = patience - _timeProvider.GetElapsedTime(started);
+            if (left <= TimeSpan.Zero) return other;
+            if (!hasWarned) waiting(other.Holder);
+            hasWarned = true;
+            var pause = TimeSpan.FromMilliseconds(250);
+            await Task.Delay(left < pause ? left : pause, _timeProvider, cancellationToken).ConfigureAwait(false);
+        }
+
+        return null;
     }
 
     private async Task BeatAsync()

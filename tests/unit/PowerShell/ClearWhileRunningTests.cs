@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Coordination;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;
@@ -182,6 +183,21 @@ public sealed class ClearWhileRunningTests(TestServers servers) : IAsyncDisposab
         Assert.True(looks > 0, "The test should have looked while the markers were being removed.");
     }
 
+    [Theory]
+    [InlineData(ClearTenant)]
+    [InlineData(ClearAll)]
+    public async Task A_lock_whose_answer_was_lost_does_not_stand_in_the_way_of_the_next_try(string clear)
+    {
+        await LeaveMarkerAsync("t1");
+        await using var link = new FaultyLink(servers.RedisUrl);
+        link.LoseAnswer($"projection-replay:lock:{_projection}");
+
+        var outcome = Run(clear.Replace("$url", "$link", StringComparison.Ordinal), "t1", link: link.Url).ShouldSucceed();
+
+        Assert.Equal(1, link.Strikes);
+        Assert.Equal([1L], outcome.Values("MarkersRemoved"));
+    }
+
     public async ValueTask DisposeAsync()
     {
         _session?.Dispose();
@@ -190,8 +206,8 @@ public sealed class ClearWhileRunningTests(TestServers servers) : IAsyncDisposab
         if (_redis is not null) await _redis.DisposeAsync();
     }
 
-    private ShellOutcome Run(string script, string tenant = "t1", string? projection = null) => (_session ??= new PowerShellSession(_host)).Run(
-        script, ("projection", projection ?? _projection), ("tenant", tenant), ("url", servers.RedisUrl), ("clickHouse", servers.ClickHouseUrl));
+    private ShellOutcome Run(string script, string tenant = "t1", string? projection = null, string? link = null) => (_session ??= new PowerShellSession(_host)).Run(
+        script, ("projection", projection ?? _projection), ("tenant", tenant), ("url", servers.RedisUrl), ("clickHouse", servers.ClickHouseUrl), ("link", link));
 
     private Task<bool> LeaveMarkerAsync(string tenant) =>
         servers.Redis.HashSetAsync($"projection-replay:cutoff:{_projection}", $"{tenant}:evaluation:e1", "pending");
