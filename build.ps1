@@ -6,19 +6,32 @@
     Build    compiles everything; ./ProjectionReplay.psd1 can be imported afterwards
     Test     runs the .NET tests on the sandbox's engines
     Pester   runs the Pester tests, in a PowerShell of their own
+    Nightly  runs the tests that get better the longer they run, for hours: random schedules of faults, kills and live
+             traffic, and a run of many batches. A failure names its schedule as REPLAY_TEST_SEED: set that variable
+             to run the schedule alone
     Package  puts the module, and nothing else, into out/ProjectionReplay/<version>
     Clean    removes what the others made
 .EXAMPLE
     ./build.ps1 -Task Build, Test, Pester
+.EXAMPLE
+    ./build.ps1 -Task Nightly -Schedules 50 -Batches 1000
 #>
 [CmdletBinding()]
 param(
-    [ValidateSet('Build', 'Test', 'Pester', 'Package', 'Clean')]
+    [ValidateSet('Build', 'Test', 'Pester', 'Nightly', 'Package', 'Clean')]
     [string[]] $Task = 'Build',
 
     # Package is always built in Release.
     [ValidateSet('Debug', 'Release')]
-    [string] $Configuration = 'Debug'
+    [string] $Configuration = 'Debug',
+
+    # For Nightly: random schedules of all kinds together. A normal test run has 50.
+    [ValidateRange(3, 1000000)]
+    [int] $Schedules = 500,
+
+    # For Nightly: batches of the long run. A normal test run has 1,000.
+    [ValidateRange(5, 1000000)]
+    [int] $Batches = 10000
 )
 
 $ErrorActionPreference = 'Stop'
@@ -34,6 +47,18 @@ function Invoke-Build([string] $As = $Configuration) {
 
 function Invoke-Test {
     dotnet test --solution $solution --configuration $Configuration
+}
+
+function Invoke-Nightly {
+    $env:REPLAY_TEST_SCHEDULES = $Schedules
+    $env:REPLAY_TEST_BATCHES = $Batches
+    try {
+        # One after the other: live systems that have to share the machine with faults fall behind, and are skipped.
+        dotnet test --project (Join-Path $PSScriptRoot 'tests/unit') --configuration $Configuration --filter-trait Set=Nightly --parallel none
+    }
+    finally {
+        Remove-Item Env:REPLAY_TEST_SCHEDULES, Env:REPLAY_TEST_BATCHES
+    }
 }
 
 function Invoke-PesterTest {
@@ -76,7 +101,7 @@ function Invoke-Package {
 
 function Invoke-Clean {
     # Not all of bin and obj: only those that belong to a project.
-    Get-ChildItem (Join-Path $PSScriptRoot 'src'), (Join-Path $PSScriptRoot 'tests'), (Join-Path $PSScriptRoot 'bench') -Recurse -Filter *.csproj |
+    Get-ChildItem (Join-Path $PSScriptRoot 'src'), (Join-Path $PSScriptRoot 'tests'), (Join-Path $PSScriptRoot 'samples'), (Join-Path $PSScriptRoot 'bench') -Recurse -Filter *.csproj |
         ForEach-Object { Join-Path $_.DirectoryName 'bin'; Join-Path $_.DirectoryName 'obj' } |
         Where-Object { Test-Path $_ } |
         Remove-Item -Recurse -Force
@@ -91,6 +116,7 @@ try {
             'Build' { Invoke-Build }
             'Test' { Invoke-Test }
             'Pester' { Invoke-PesterTest }
+            'Nightly' { Invoke-Nightly }
             'Package' { Invoke-Package }
             'Clean' { Invoke-Clean }
         }

@@ -87,4 +87,17 @@ Describe 'A replay' {
         $removal.MarkersRemoved | Should -Be 1
         Send-Redis $sandbox EXISTS, 'projection-replay:cutoff:evaluationState' | Should -Be ':0'
     }
+
+    It 'keeps its markers while it is at work' {
+        $null = Send-Redis $sandbox HSET, 'projection-replay:cutoff:evaluationState', "${tenant}:evaluation:busy", 'pending'
+        $holder = @{ run = 'r'; host = 'elsewhere'; processId = 7; processStarted = [datetime]::UtcNow; since = [datetime]::UtcNow } | ConvertTo-Json -Compress
+        $null = Send-Redis $sandbox SET, "projection-replay:lock:evaluationState:$tenant", $holder, EX, 60
+
+        { Clear-ReplayMarker evaluationState -Confirm:$false } |
+            Should -Throw "*process 7 on host 'elsewhere'*" -ErrorId 'ReplayInProgress,ProjectionReplay.PowerShell.ClearReplayMarkerCommand'
+        (Clear-ReplayMarker evaluationState $tenant -Force -Confirm:$false -WarningAction SilentlyContinue).MarkersRemoved | Should -Be 1
+        (Get-Help Clear-ReplayMarker -Parameter Force | Out-String) | Should -Match 'even while a run is at work'
+
+        $null = Send-Redis $sandbox DEL, "projection-replay:lock:evaluationState:$tenant"
+    }
 }

@@ -9,7 +9,10 @@ namespace ProjectionReplay.Coordination;
 /// </summary>
 internal sealed class QueueDrain(RedisServer redis, string queueName, TimeProvider timeProvider)
 {
-    /// <summary>Keys in one command: small enough not to hold up others.</summary>
+    /// <summary>
+    /// Keys in one command: small enough not to hold up others. All are in one slot of a cluster, as the braces of the
+    /// queue's name make them.
+    /// </summary>
     private const int ChunkSize = 1_000;
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);

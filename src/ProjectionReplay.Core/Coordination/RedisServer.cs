@@ -11,14 +11,33 @@ internal sealed class RedisServer : IAsyncDisposable
 
     public IDatabase Database => _multiplexer.GetDatabase();
 
-    public static async Task<RedisServer> ConnectAsync(ConfigurationOptions options, CancellationToken cancellationToken) =>
-        new(await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(cancellationToken).ConfigureAwait(false));
+    /// <summary>Whether keys live in slots, so that no command and no transaction may span two that are called differently.</summary>
+    public bool IsCluster => Array.Exists(_multiplexer.GetServers(), server => server.ServerType == ServerType.Cluster);
+
+    private IEnumerable<IServer> Primaries => _multiplexer.GetServers().Where(server => server is { IsConnected: true, IsReplica: false });
+
+    /// <summary>Connects, and makes sure of the login.</summary>
+    /// <exception cref="RedisException">The server is out of reach, or refused user or password.</exception>
+    public static async Task<RedisServer> ConnectAsync(ConfigurationOptions options, CancellationToken cancellationToken)
+    {
+        var server = new RedisServer(await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(cancellationToken).ConfigureAwait(false));
+        try
+        {
+            await server.LogInAsync(options, cancellationToken).ConfigureAwait(false);
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
 
     /// <summary>The keys that match a pattern, over all primaries. Scans: never blocks the server.</summary>
     public async IAsyncEnumerable<string> ScanAsync(
         string pattern, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        foreach (var server in _multiplexer.GetServers().Where(server => server is { IsConnected: true, IsReplica: false }))
+        foreach (var server in Primaries)
         {
             var keys = server.KeysAsync(Database.Database, pattern, pageSize: 1000).WithCancellation(cancellationToken);
             await foreach (var key in keys.ConfigureAwait(false)) yield return key.ToString();
@@ -26,4 +45,28 @@ internal sealed class RedisServer : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => _multiplexer.DisposeAsync();
+
+    /// <summary>
+    /// Logs in once more and looks at the answer. The client did so when it connected, but goes on as whoever needs no
+    /// password when the server refused: keys might be read and written that are not meant, on a server that is not.
+    /// </summary>
+    private async Task LogInAsync(ConfigurationOptions options, CancellationToken cancellationToken)
+    {
+        if (options.Password is not { } password) return;
+        object[] credentials = options.User is { } user ? [user, password] : [password];
+        foreach (var server in Primaries)
+        {
+            try
+            {
+                await server.ExecuteAsync("AUTH", credentials).WaitAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (RedisServerException exception) when (IsUnknown(exception.Message))
+            {
+                // A proxy that logs in on its own account: there is nothing to be sure of.
+            }
+        }
+
+        static bool IsUnknown(string answer) =>
+            answer.StartsWith("NOPERM", StringComparison.Ordinal) || answer.StartsWith("ERR unknown command", StringComparison.OrdinalIgnoreCase);
+    }
 }

@@ -1,16 +1,20 @@
+using System.Runtime.CompilerServices;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Coordination;
 
 /// <summary>
-/// Sees to it that one run at a time works on a projection of a tenant. The lock expires soon after its holder stops
-/// renewing it, and <see cref="Lost"/> tells the holder that it may not go on.
+/// Sees to it that one run at a time works on a projection of a tenant, and nobody clears its markers meanwhile. The
+/// lock expires soon after its holder stops renewing it, and <see cref="Lost"/> tells the holder that it may not go on.
 /// </summary>
 internal sealed class ReplayLock : IAsyncDisposable
 {
     private const string KeyPrefix = "projection-replay:lock:";
 
+    private readonly RedisServer _redis;
     private readonly IDatabase _database;
+    private readonly string _projection;
+    private readonly string? _tenantId;
     private readonly RedisKey _key;
     private readonly RedisValue _value;
     private readonly TimeSpan _expiry;
@@ -19,10 +23,13 @@ internal sealed class ReplayLock : IAsyncDisposable
     private readonly CancellationTokenSource _lost = new();
     private Task _heartbeat = Task.CompletedTask;
 
-    private ReplayLock(IDatabase database, RedisKey key, RedisValue value, TimeSpan expiry, TimeProvider timeProvider)
+    private ReplayLock(RedisServer redis, string projection, string? tenantId, RedisValue value, TimeSpan expiry, TimeProvider timeProvider)
     {
-        _database = database;
-        _key = key;
+        _redis = redis;
+        _database = redis.Database;
+        _projection = projection;
+        _tenantId = tenantId;
+        _key = KeyOf(projection, tenantId);
         _value = value;
         _expiry = expiry;
         _timeProvider = timeProvider;
@@ -58,40 +65,30 @@ internal sealed class ReplayLock : IAsyncDisposable
         Action<ReplayLockHolder?> waiting,
         CancellationToken cancellationToken)
     {
-        var holder = ReplayLockHolder.Create(timeProvider.GetUtcNow());
-        var taken = new ReplayLock(redis.Database, KeyOf(projection, tenantId), holder.Serialize(), expiry, timeProvider);
-        var started = timeProvider.GetTimestamp();
-        var hasWarned = false;
-        while (true)
-        {
-            var other = await taken.TryTakeAsync(cancellationToken).ConfigureAwait(false);
-            if (other is null)
-            {
-                taken._heartbeat = taken.BeatAsync();
-                return (taken, null);
-            }
-
-            var known = ReplayLockHolder.Parse(other.Value.ToString());
-            if (known?.IsKnownDead() == true)
-            {
-                await taken.ReplaceAsync(other.Value, cancellationToken).ConfigureAwait(false);
-                continue;
-            }
-
-            var left = expiry - timeProvider.GetElapsedTime(started);
-            if (left <= TimeSpan.Zero) return (null, known);
-            if (!hasWarned) waiting(known);
-            hasWarned = true;
-            var pause = TimeSpan.FromMilliseconds(250);
-            await Task.Delay(left < pause ? left : pause, timeProvider, cancellationToken).ConfigureAwait(false);
-        }
+        var (taken, occupant) = await TakeAsync(
+            redis, projection, tenantId, expiry, patience: expiry, timeProvider, waiting, cancellationToken).ConfigureAwait(false);
+        return (taken, occupant?.Holder);
     }
 
-    /// <summary>Who holds the lock of a projection and tenant at the moment; null when nobody does.</summary>
-    public static async Task<ReplayLockHolder?> FindHolderAsync(RedisServer redis, string projection, string tenantId, CancellationToken cancellationToken)
+    /// <summary>Takes the lock of one tenant, or of all of them when none is given, without waiting for anybody.</summary>
+    /// <returns>The lock; or none, and who is in the way. Holders on this machine that are gone are not.</returns>
+    public static Task<(ReplayLock? Lock, ReplayLockOccupant? Occupant)> TryTakeAsync(
+        RedisServer redis, string projection, string? tenantId, TimeProvider timeProvider, CancellationToken cancellationToken) =>
+        TakeAsync(redis, projection, tenantId, DefaultExpiry, patience: TimeSpan.Zero, timeProvider, static _ => { }, cancellationToken);
+
+    /// <summary>
+    /// Who would be in the way of taking the lock of one tenant, or of all of them when none is given; null when nobody
+    /// is. Only reads.
+    /// </summary>
+    public static async Task<ReplayLockOccupant?> FindOccupantAsync(
+        RedisServer redis, string projection, string? tenantId, CancellationToken cancellationToken)
     {
-        var value = await redis.Database.StringGetAsync(KeyOf(projection, tenantId)).WaitAsync(cancellationToken).ConfigureAwait(false);
-        return value.IsNull ? null : ReplayLockHolder.Parse(value.ToString()) is { } holder && !holder.IsKnownDead() ? holder : null;
+        await foreach (var occupant in ListOccupantsAsync(redis, projection, tenantId, cancellationToken).ConfigureAwait(false))
+        {
+            if (!occupant.IsKnownDead) return occupant;
+        }
+
+        return null;
     }
 
     /// <summary>
@@ -120,23 +117,115 @@ internal sealed class ReplayLock : IAsyncDisposable
         _lost.Dispose();
     }
 
-    private static RedisKey KeyOf(string projection, string tenantId) => $"{KeyPrefix}{projection}:{tenantId}";
+    /// <summary>The lock of all tenants has no tenant in its name; a projection's name holds no colon.</summary>
+    private static RedisKey KeyOf(string projection, string? tenantId) => tenantId is null ? KeyPrefix + projection : $"{KeyPrefix}{projection}:{tenantId}";
 
-    /// <summary>Takes the lock if it is free. Returns the value of whoever has it, or null when it is ours now.</summary>
-    private async Task<RedisValue?> TryTakeAsync(CancellationToken cancellationToken)
+    private static async Task<(ReplayLock? Lock, ReplayLockOccupant? Occupant)> TakeAsync(
+        RedisServer redis,
+        string projection,
+        string? tenantId,
+        TimeSpan expiry,
+        TimeSpan patience,
+        TimeProvider timeProvider,
+        Action<ReplayLockHolder?> waiting,
+        CancellationToken cancellationToken)
     {
-        while (true)
+        var holder = ReplayLockHolder.Create(timeProvider.GetUtcNow());
+        var taken = new ReplayLock(redis, projection, tenantId, holder.Serialize(), expiry, timeProvider);
+        try
         {
-            if (await _database.LockTakeAsync(_key, _value, _expiry).WaitAsync(cancellationToken).ConfigureAwait(false)) return null;
-            var current = await _database.StringGetAsync(_key).WaitAsync(cancellationToken).ConfigureAwait(false);
-            if (current == _value) return null;
-            if (!current.IsNull) return current;
+            var occupant = await taken.WaitForOthersAsync(patience, waiting, cancellationToken).ConfigureAwait(false);
+            if (occupant is not null) return (null, occupant);
+            taken._heartbeat = taken.BeatAsync();
+            return (taken, null);
+        }
+        catch
+        {
+            // It may be ours all the same: whoever tries again, this process first of all, is not to wait for it.
+            await taken.DisposeAsync().ConfigureAwait(false);
+            throw;
         }
     }
 
-    /// <summary>Removes a dead holder's lock, unless somebody else was quicker.</summary>
-    private Task<bool> ReplaceAsync(RedisValue dead, CancellationToken cancellationToken) =>
-        _database.LockReleaseAsync(_key, dead).WaitAsync(cancellationToken);
+    /// <summary>
+    /// The locks that cover something of what one covers, itself included. A tenant may be called anything: no name
+    /// goes into a pattern.
+    /// </summary>
+    private static async IAsyncEnumerable<ReplayLockOccupant> ListOccupantsAsync(
+        RedisServer redis, string projection, string? tenantId, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        List<string?> tenants = [tenantId];
+        if (tenantId is not null)
+        {
+            tenants.Add(null);
+        }
+        else
+        {
+            var prefix = KeyOf(projection, "").ToString();
+            await foreach (var key in redis.ScanAsync(KeyPrefix + "*", cancellationToken).ConfigureAwait(false))
+            {
+                if (key.StartsWith(prefix, StringComparison.Ordinal)) tenants.Add(key[prefix.Length..]);
+            }
+        }
+
+        foreach (var tenant in tenants)
+        {
+            var key = KeyOf(projection, tenant);
+            var value = await redis.Database.StringGetAsync(key).WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (!value.IsNull) yield return new ReplayLockOccupant(key, value, tenant);
+        }
+    }
+
+    /// <summary>
+    /// Takes the lock if nobody is in the way. Returns who is, or null when it is ours now. It is taken first and
+    /// looked round second: of one who wants a tenant and one who wants them all, at least one sees the other.
+    /// </summary>
+    private async Task<ReplayLockOccupant?> TryTakeAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var isOurs = await _database.LockTakeAsync(_key, _value, _expiry).WaitAsync(cancellationToken).ConfigureAwait(false);
+            ReplayLockOccupant? other = null;
+            await foreach (var occupant in ListOccupantsAsync(_redis, _projection, _tenantId, cancellationToken).ConfigureAwait(false))
+            {
+                if (occupant.Value == _value) isOurs = true;
+                else other ??= occupant;
+            }
+
+            if (other is not null)
+            {
+                if (isOurs) await _database.LockReleaseAsync(_key, _value).WaitAsync(cancellationToken).ConfigureAwait(false);
+                return other;
+            }
+
+            if (isOurs) return null;
+        }
+    }
+
+    /// <summary>Tries to take the lock for as long as somebody else is in the way. Returns who still is in the end, or null when it is ours.</summary>
+    private async Task<ReplayLockOccupant?> WaitForOthersAsync(TimeSpan patience, Action<ReplayLockHolder?> waiting, CancellationToken cancellationToken)
+    {
+        var started = _timeProvider.GetTimestamp();
+        var hasWarned = false;
+        while (await TryTakeAsync(cancellationToken).ConfigureAwait(false) is { } other)
+        {
+            if (other.IsKnownDead)
+            {
+                // Unless somebody else was quicker.
+                await _database.LockReleaseAsync(other.Key, other.Value).WaitAsync(cancellationToken).ConfigureAwait(false);
+                continue;
+            }
+
+            var left = patience - _timeProvider.GetElapsedTime(started);
+            if (left <= TimeSpan.Zero) return other;
+            if (!hasWarned) waiting(other.Holder);
+            hasWarned = true;
+            var pause = TimeSpan.FromMilliseconds(250);
+            await Task.Delay(left < pause ? left : pause, _timeProvider, cancellationToken).ConfigureAwait(false);
+        }
+
+        return null;
+    }
 
     private async Task BeatAsync()
     {

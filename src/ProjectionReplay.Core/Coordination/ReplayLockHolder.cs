@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using StackExchange.Redis;
 
 namespace ProjectionReplay.Coordination;
 
@@ -61,6 +62,19 @@ internal sealed record ReplayLockHolder(string Run, string Host, int ProcessId, 
     /// <summary>Host, process and time, for messages.</summary>
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture, $"process {ProcessId} on host '{Host}', since {Since:yyyy-MM-dd HH:mm:ss} UTC");
+}
+
+/// <summary>A lock that somebody has, or had until it died.</summary>
+/// <param name="Key">The lock.</param>
+/// <param name="Value">Its value.</param>
+/// <param name="TenantId">The tenant that it is for; null when it is for all of them.</param>
+internal sealed record ReplayLockOccupant(RedisKey Key, RedisValue Value, string? TenantId)
+{
+    /// <summary>Who holds it; null when that cannot be told.</summary>
+    public ReplayLockHolder? Holder { get; } = ReplayLockHolder.Parse(Value.ToString());
+
+    /// <summary>Whether the holder was a process of this machine that is gone. Says no when in doubt.</summary>
+    public bool IsKnownDead => Holder?.IsKnownDead() == true;
 }
 
 /// <summary>Source-generated, as reflection over a holder would be all that the Core needs it for.</summary>

@@ -9,6 +9,7 @@ namespace ProjectionReplay.Coordination;
 /// </summary>
 internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvider timeProvider)
 {
+    /// <summary>Groups in one command, two keys each: in one slot of a cluster, as those of <see cref="QueueDrain"/> are.</summary>
     private const int ChunkSize = 500;
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
@@ -57,7 +58,9 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
         await transaction.ExecuteAsync().ConfigureAwait(false);
 
         var jobs = (await staged.ConfigureAwait(false)).ToDictionary(entry => entry.Element, entry => entry.Score);
-        if (await active.ConfigureAwait(false) is { IsNull: false } job) jobs[job] = double.NegativeInfinity;
+
+        // A queue may leave a job staged while it is at work: should its worker die, it is as untried as it was before.
+        if (await active.ConfigureAwait(false) is { IsNull: false } job) jobs.TryAdd(job, double.NegativeInfinity);
         return jobs;
     })).WaitAsync(cancellationToken);
 }

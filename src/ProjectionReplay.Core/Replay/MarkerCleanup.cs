@@ -35,28 +35,88 @@ public sealed class MarkerCleanup(ReplayConnections connections, TimeProvider? t
             {
                 var (completed, markers) = await faults.CallAsync(
                     Server.Redis, "Counting markers", Open(redis, projection, tenantId).CountAsync, cancellationToken).ConfigureAwait(false);
-                if (completed + markers > 0) found.Add(new MarkerRemains(projection, tenantId, markers, completed));
+                if (completed + markers == 0) continue;
+                var occupant = await faults.CallAsync(
+                    Server.Redis, "Looking for a run at work", token => ReplayLock.FindOccupantAsync(redis, projection, tenantId, token), cancellationToken).ConfigureAwait(false);
+                found.Add(new MarkerRemains(projection, tenantId, markers, completed, Describe(occupant)));
             }
 
             return found;
         }
     }
 
-    /// <summary>Removes what was found, and whatever came since.</summary>
+    /// <summary>
+    /// Removes what was found, and whatever came since, unless a run is at work on it. No run starts meanwhile. The
+    /// lock of a run that died on this machine does not count; one that died elsewhere holds its lock for 15 seconds.
+    /// </summary>
     /// <returns>What was removed.</returns>
-    /// <exception cref="ReplayException">There is no URL, or Redis is out of reach.</exception>
+    /// <exception cref="ReplayException">
+    /// <see cref="ReplayError.ReplayInProgress"/>: a run is at work, the message names it, and nothing was removed.
+    /// Or there is no URL, or Redis is out of reach.
+    /// </exception>
     public async Task<MarkerRemains> RemoveAsync(MarkerRemains remains, ReplayMessages messages, CancellationToken cancellationToken)
     {
         var faults = new FaultPolicy(messages, _timeProvider, Retries);
         var redis = await ConnectAsync(faults, cancellationToken).ConfigureAwait(false);
         await using (redis.ConfigureAwait(false))
         {
-            var previous = Open(redis, remains.Projection, remains.TenantId);
-            var markers = await faults.CallAsync(Server.Redis, "Removing markers", previous.RemoveMarkersAsync, cancellationToken).ConfigureAwait(false);
-            var completed = await faults.CallAsync(
-                Server.Redis, "Clearing the completed set", previous.ForgetCompletedAsync, cancellationToken).ConfigureAwait(false);
-            return remains with { Markers = markers, Completed = completed };
+            var (runLock, occupant) = await faults.CallAsync(
+                Server.Redis,
+                "Taking the run lock",
+                token => ReplayLock.TryTakeAsync(redis, remains.Projection, remains.TenantId, _timeProvider, token),
+                cancellationToken).ConfigureAwait(false);
+            if (runLock is null) throw InProgress(remains with { RunAtWork = Describe(occupant) });
+            await using (runLock.ConfigureAwait(false))
+            {
+                using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, runLock.Lost);
+                try
+                {
+                    return await RemoveAsync(redis, remains, faults, stop.Token).ConfigureAwait(false);
+                }
+                catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
+                {
+                    throw LockLost(remains, exception);
+                }
+            }
         }
+    }
+
+    /// <summary>
+    /// Removes what was found, and whatever came since, even from under a run that is at work: live handlers may then
+    /// fold events which that run folds too.
+    /// </summary>
+    /// <returns>What was removed.</returns>
+    /// <exception cref="ReplayException">There is no URL, or Redis is out of reach.</exception>
+    public async Task<MarkerRemains> ForceRemoveAsync(MarkerRemains remains, ReplayMessages messages, CancellationToken cancellationToken)
+    {
+        var faults = new FaultPolicy(messages, _timeProvider, Retries);
+        var redis = await ConnectAsync(faults, cancellationToken).ConfigureAwait(false);
+        await using (redis.ConfigureAwait(false)) return await RemoveAsync(redis, remains, faults, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The refusal to remove what belongs to a run at work.</summary>
+    public static ReplayException InProgress(MarkerRemains remains) => new(
+        ReplayError.ReplayInProgress,
+        $"A replay of {Subject(remains)} is at work: {remains.RunAtWork}. Its markers stay, as live handlers would fold events that it folds too. Wait for it to end, or stop it, then try again; the lock of a run that died on another host is gone after {ReplayLock.DefaultExpiry.TotalSeconds:0} s. -Force removes the markers all the same.");
+
+    private static ReplayException LockLost(MarkerRemains remains, Exception exception) => new(
+        ReplayError.ReplayInProgress,
+        $"The removal of the markers of {Subject(remains)} was stopped half way: it lost its lock, because another run took it or Redis was out of reach. Look whether a run is at work, then try again.",
+        exception);
+
+    private static string Subject(MarkerRemains remains) =>
+        $"projection '{remains.Projection}' for {(remains.TenantId is null ? "all tenants" : $"tenant '{remains.TenantId}'")}";
+
+    private static string? Describe(ReplayLockOccupant? occupant) => occupant is null ? null
+        : $"{occupant.Holder?.ToString() ?? "a holder that cannot be told"}, for {(occupant.TenantId is null ? "all tenants" : $"tenant '{occupant.TenantId}'")}";
+
+    private static async Task<MarkerRemains> RemoveAsync(RedisServer redis, MarkerRemains remains, FaultPolicy faults, CancellationToken cancellationToken)
+    {
+        var previous = Open(redis, remains.Projection, remains.TenantId);
+        var markers = await faults.CallAsync(Server.Redis, "Removing markers", previous.RemoveMarkersAsync, cancellationToken).ConfigureAwait(false);
+        var completed = await faults.CallAsync(
+            Server.Redis, "Clearing the completed set", previous.ForgetCompletedAsync, cancellationToken).ConfigureAwait(false);
+        return remains with { Markers = markers, Completed = completed };
     }
 
     private static PreviousRun Open(RedisServer redis, string projection, string? tenantId) =>
@@ -89,4 +149,8 @@ public sealed class MarkerCleanup(ReplayConnections connections, TimeProvider? t
 /// <param name="TenantId">The tenant, or null for all tenants of the projection together.</param>
 /// <param name="Markers">Markers: live handlers hold back the events of those aggregates.</param>
 /// <param name="Completed">Aggregates recorded as completed.</param>
-public sealed record MarkerRemains(string Projection, string? TenantId, long Markers, long Completed);
+/// <param name="RunAtWork">
+/// Who holds the lock of the projection and tenant, so that this is not what an interrupted run left: process, host,
+/// since when (UTC) and tenant; null when nobody does. Of several one is named.
+/// </param>
+public sealed record MarkerRemains(string Projection, string? TenantId, long Markers, long Completed, string? RunAtWork = null);

@@ -59,6 +59,9 @@ public enum ReplayError
     /// <summary>Another run holds the lock.</summary>
     ReplayLocked,
 
+    /// <summary>Markers are not removed while the run that set them is at work.</summary>
+    ReplayInProgress,
+
     /// <summary>Jobs in flight did not end in time.</summary>
     DrainTimeout,
 

@@ -45,7 +45,7 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
         var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
-            var byKey = aggregates.ToDictionary(aggregate => aggregate.ToString(), StringComparer.Ordinal);
+            var byKey = aggregates.ToDictionary(ReplayLedger.KeyOf, StringComparer.Ordinal);
             var cutoffs = await _ledger.FindCutoffsAsync(connection, [.. byKey.Keys], cancellationToken).ConfigureAwait(false);
             return cutoffs.ToDictionary(entry => byKey[entry.Key], entry => entry.Value);
         }
@@ -104,7 +104,7 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
                 var commands = new NpgsqlBatch(connection, transaction) { BatchCommands = { delete } };
                 foreach (var chunk in aggregates.Chunk(ForgottenAtOnce))
                 {
-                    commands.BatchCommands.Add(_ledger.Forget(Array.ConvertAll(chunk, aggregate => aggregate.ToString())));
+                    commands.BatchCommands.Add(_ledger.Forget(Array.ConvertAll(chunk, ReplayLedger.KeyOf)));
                 }
 
                 await using (commands.ConfigureAwait(false)) await commands.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
@@ -156,7 +156,7 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
             if (entry is null || state.Aggregate != current)
             {
                 current = state.Aggregate;
-                entry = new LedgerEntry(current.ToString(), batch.Cutoffs[current], new Dictionary<string, int>(1, StringComparer.Ordinal));
+                entry = new LedgerEntry(ReplayLedger.KeyOf(current), batch.Cutoffs[current], new Dictionary<string, int>(1, StringComparer.Ordinal));
                 entries.Add(entry);
             }
 

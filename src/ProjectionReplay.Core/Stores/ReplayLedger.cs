@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
+using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Stores;
 
@@ -17,6 +18,16 @@ internal sealed class ReplayLedger(string projection)
     private const long CreationLock = 0x5052_4C45_4447_4552;
 
     private string? _table;
+
+    /// <summary>
+    /// What an aggregate is called in the ledger: its key string, but for the colons of tenant and type, which are
+    /// percent-encoded. Two aggregates may have one key string, as trace <c>trace:b</c> of tenant <c>a</c> and trace
+    /// <c>b</c> of tenant <c>a:trace</c> do, and would share a row: the second would never be counted, and a rebuild of
+    /// one would forget the other. With the first two colons known, the rest is the id, whatever it holds. A tenant or
+    /// type without a colon, as nearly all are, is called what it always was.
+    /// </summary>
+    public static string KeyOf(AggregateKey aggregate) =>
+        (aggregate with { TenantId = Encode(aggregate.TenantId), AggregateType = Encode(aggregate.AggregateType) }).ToString();
 
     /// <summary>Creates the table when it is not there yet.</summary>
     /// <param name="connection">A connection without a transaction.</param>
@@ -55,7 +66,7 @@ internal sealed class ReplayLedger(string projection)
         _table = table;
     }
 
-    /// <summary>The cutoffs of those aggregates that are in the ledger, by key string.</summary>
+    /// <summary>The cutoffs of those aggregates that are in the ledger, by <see cref="KeyOf"/>.</summary>
     public async Task<Dictionary<string, string>> FindCutoffsAsync(
         NpgsqlConnection connection, string[] aggregateKeys, CancellationToken cancellationToken)
     {
@@ -70,7 +81,7 @@ internal sealed class ReplayLedger(string projection)
     }
 
     /// <summary>
-    /// The contributions of those aggregates that are in the ledger, by key string and projection key; locked until
+    /// The contributions of those aggregates that are in the ledger, by <see cref="KeyOf"/> and projection key; locked until
     /// the connection's transaction ends.
     /// </summary>
     public async Task<Dictionary<string, Dictionary<string, int>>> LockContributionsAsync(
@@ -115,6 +126,9 @@ internal sealed class ReplayLedger(string projection)
         Parameters = { Sql.Text(projection), Sql.Array(NpgsqlDbType.Text, aggregateKeys) },
     };
 
+    private static string Encode(string part) =>
+        part.Replace("%", "%25", StringComparison.Ordinal).Replace(":", "%3A", StringComparison.Ordinal);
+
     private static async Task<string> FindSchemaAsync(NpgsqlConnection connection, string counterTable, CancellationToken cancellationToken)
     {
         var command = new NpgsqlCommand("SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = to_regclass($1)", connection);
@@ -140,7 +154,7 @@ internal sealed class ReplayLedger(string projection)
 }
 
 /// <summary>What one aggregate contributed.</summary>
-/// <param name="AggregateKey">The aggregate's key string.</param>
+/// <param name="AggregateKey">The aggregate, as <see cref="ReplayLedger.KeyOf"/> calls it.</param>
 /// <param name="Cutoff">The last event id that was counted.</param>
 /// <param name="Contribution">How much went to which projection key.</param>
 internal sealed record LedgerEntry(string AggregateKey, string Cutoff, Dictionary<string, int> Contribution);

@@ -6,7 +6,8 @@ namespace ProjectionReplay.PowerShell;
 
 /// <summary>
 /// <c>Clear-ReplayMarker</c>: removes what interrupted runs left behind in Redis: markers that make live handlers hold
-/// events back, and the record of what was completed. Also for projections that no longer exist.
+/// events back, and the record of what was completed. Also for projections that no longer exist. Refuses while a run
+/// is at work on them.
 /// </summary>
 [Cmdlet(VerbsCommon.Clear, "ReplayMarker", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
 [OutputType(typeof(ReplayMarkerRemoval))]
@@ -31,6 +32,13 @@ public sealed class ClearReplayMarkerCommand : PSCmdlet, IDisposable
     /// <summary>Redis, as <c>redis(s)://user:password@host:port/number</c>; else <c>REDIS_URL</c>, else <c>.env</c>.</summary>
     [Parameter]
     public string? RedisUrl { get; set; }
+
+    /// <summary>
+    /// Removes the markers even while a run is at work. Live handlers may then fold events that the run folds too, so
+    /// that counters count them twice.
+    /// </summary>
+    [Parameter(HelpMessage = "Removes the markers even while a run is at work. Live handlers may then fold events that the run folds too, so that counters count them twice.")]
+    public SwitchParameter Force { get; set; }
 
     /// <inheritdoc/>
     protected override void ProcessRecord()
@@ -62,10 +70,14 @@ public sealed class ClearReplayMarkerCommand : PSCmdlet, IDisposable
         var target = remains.TenantId is null
             ? Strings.ClearTargetAllTenants.With(remains.Projection)
             : Strings.ReplayTarget.With(remains.Projection, remains.TenantId);
-        var action = Strings.ActionClear.With(remains.Markers, remains.Completed);
-        if (!ShouldProcess(target, action)) return;
+        if (remains.RunAtWork is not null && !Force && !DryRun.IsAskedFor(this)) throw MarkerCleanup.InProgress(remains);
+        var action = remains.RunAtWork is null ? Strings.ActionClear
+            : Force ? Strings.ActionClearAtWork
+            : Strings.ActionClearRefused;
+        if (!ShouldProcess(target, action.With(remains.Markers, remains.Completed, remains.RunAtWork))) return;
 
-        var removed = Wait(token => cleanup.RemoveAsync(remains, _messages, token));
+        if (Force && remains.RunAtWork is not null) WriteWarning(Strings.ClearedAtWork.With(remains.RunAtWork, remains.Projection));
+        var removed = Wait(token => Force ? cleanup.ForceRemoveAsync(remains, _messages, token) : cleanup.RemoveAsync(remains, _messages, token));
         WriteObject(new ReplayMarkerRemoval(removed.Projection, removed.TenantId, removed.Markers, removed.Completed));
     }
 

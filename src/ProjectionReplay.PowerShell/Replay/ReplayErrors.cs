@@ -29,7 +29,7 @@ internal static class ReplayErrors
             => ErrorCategory.InvalidData,
         ReplayError.PreviousRunFound or ReplayError.RebuildInterrupted => ErrorCategory.ResourceExists,
         ReplayError.RebuildNotPossible => ErrorCategory.InvalidOperation,
-        ReplayError.ReplayLocked => ErrorCategory.ResourceBusy,
+        ReplayError.ReplayLocked or ReplayError.ReplayInProgress => ErrorCategory.ResourceBusy,
         ReplayError.DrainTimeout => ErrorCategory.OperationTimeout,
         ReplayError.LogUnavailable => ErrorCategory.OpenError,
         _ => ErrorCategory.NotSpecified,

@@ -10,7 +10,7 @@ using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Faults;
 
-/// <summary>What faults are done to: a projection of a tenant that has events of every kind, replayed in four batches or a few more.</summary>
+/// <summary>What faults are done to: a projection of a tenant that has events of every kind, replayed in about four batches.</summary>
 internal sealed class FaultSubject
 {
     private const int BatchCount = 4;
@@ -89,8 +89,8 @@ internal sealed class FaultSubject
             _ => TenantDailyEventStatsProjection.ForTenants(),
         };
         var plan = (await ReplayOutcome.RunAsync(servers, projection, tenant, isDryRun: true)).Plan!;
-        Assert.True(plan.AggregateCount >= BatchCount, $"{plan.AggregateCount} aggregates of {name} do not make {BatchCount} batches.");
-        return new FaultSubject(servers, projection, tenant, plan.AggregateCount / BatchCount);
+        Assert.True(plan.AggregateCount > 1, $"One aggregate of {name} does not make several batches.");
+        return new FaultSubject(servers, projection, tenant, Math.Max(1, plan.AggregateCount / BatchCount));
     }
 
     private static async Task<TestTenant> SeedAsync(TestServers servers, ulong seed)

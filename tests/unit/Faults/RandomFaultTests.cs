@@ -5,13 +5,14 @@ using ProjectionReplay.Servers;
 namespace ProjectionReplay.Faults;
 
 /// <summary>Faults of every kind at random boundaries, several in a row, each run resuming what the one before left.</summary>
+[Trait("Set", "Nightly")]
 public sealed class RandomFaultTests(TestServers servers)
 {
-    private const int Faults = 4;
+    private const int InARow = 4;
 
     private static readonly string[] Projections = ["evaluationState", "experimentRunState", "tenantDailyBillableEvents", "tenantDailyEventStats"];
 
-    public static TheoryData<int> Seeds { get; } = FaultSchedule.Seeds(normally: 15);
+    public static TheoryData<int> Seeds { get; } = FaultSchedule.Seeds(FaultSchedule.Faults);
 
     private enum Fault
     {
@@ -31,7 +32,7 @@ public sealed class RandomFaultTests(TestServers servers)
         var subject = await FaultSubject.CreateAsync(servers, Projections[seed % Projections.Length], (ulong)seed);
         var onPostgres = subject.Name.StartsWith("tenant", StringComparison.Ordinal);
         var story = $"REPLAY_TEST_SEED={seed}";
-        for (var i = 0; i < Faults; i++)
+        for (var i = 0; i < InARow; i++)
         {
             var fault = Pick<Fault>(random);
             var server = Pick<Server>(random);

@@ -5,11 +5,12 @@ using ProjectionReplay.Servers;
 namespace ProjectionReplay.Faults;
 
 /// <summary>Replays that are killed at any moment, several times over.</summary>
+[Trait("Set", "Nightly")]
 public sealed class RandomKillTests(TestServers servers)
 {
     private const int Kills = 3;
 
-    public static TheoryData<int> Seeds { get; } = FaultSchedule.Seeds(normally: 10);
+    public static TheoryData<int> Seeds { get; } = FaultSchedule.Seeds(FaultSchedule.Kills);
 
     [Theory]
     [MemberData(nameof(Seeds))]

@@ -6,24 +6,38 @@ using StackExchange.Redis;
 
 namespace ProjectionReplay.Hostile;
 
-/// <summary>A redis-server of one test's own, for what the sandbox's Redis does not have: accounts and replicas.</summary>
+/// <summary>
+/// A redis-server of one test's own, for what the sandbox's Redis does not have: accounts, replicas and slots.
+/// </summary>
 internal sealed class RealRedis : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly ConnectionMultiplexer _admin;
+    private readonly DirectoryInfo _directory;
 
-    private RealRedis(Process process, ConnectionMultiplexer admin, int port) => (_process, _admin, Port) = (process, admin, port);
+    private RealRedis(Process process, ConnectionMultiplexer admin, int port, DirectoryInfo directory) =>
+        (_process, _admin, Port, _directory) = (process, admin, port, directory);
 
     public int Port { get; }
 
+    /// <summary>The server's URL, for the account that needs no password.</summary>
+    public string Url => string.Create(CultureInfo.InvariantCulture, $"redis://127.0.0.1:{Port}");
+
+    /// <summary>Its first database.</summary>
+    public IDatabase Database => _admin.GetDatabase();
+
     /// <summary>Starts the server; skips the test where it is not installed.</summary>
-    public static async Task<RealRedis> StartAsync()
+    /// <param name="isCluster">Whether it is a cluster: of one node, but with all its restrictions.</param>
+    /// <param name="arguments">More of the server's arguments.</param>
+    public static async Task<RealRedis> StartAsync(bool isCluster = false, params string[] arguments)
     {
         var isInstalled = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, "redis-server")));
         Assert.SkipUnless(isInstalled, "This takes a redis-server on the PATH, which this machine has not.");
         var port = FindPort();
-        var number = port.ToString(CultureInfo.InvariantCulture);
-        var process = Process.Start(new ProcessStartInfo("redis-server", ["--port", number, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        var directory = Directory.CreateTempSubdirectory("projection-replay-");
+        string[] cluster = isCluster ? ["--cluster-enabled", "yes", "--cluster-port", Text(FindPort()), "--cluster-announce-ip", "127.0.0.1"] : [];
+        var process = Process.Start(new ProcessStartInfo(
+            "redis-server", ["--port", Text(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", directory.FullName, .. cluster, .. arguments])
         {
             RedirectStandardOutput = true,
             UseShellExecute = false,
@@ -39,7 +53,9 @@ internal sealed class RealRedis : IAsyncDisposable
             await Task.Delay(20);
         }
 
-        return new RealRedis(process, admin, port);
+        var redis = new RealRedis(process, admin, port, directory);
+        if (isCluster) await redis.TakeAllSlotsAsync();
+        return redis;
     }
 
     /// <summary>Runs a command as the administrator.</summary>
@@ -52,7 +68,23 @@ internal sealed class RealRedis : IAsyncDisposable
         _process.Kill();
         await _process.WaitForExitAsync();
         _process.Dispose();
+        _directory.Delete(recursive: true);
     }
+
+    /// <summary>Without this the cluster is down.</summary>
+    private async Task TakeAllSlotsAsync()
+    {
+        await ExecuteAsync("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
+        for (var started = Stopwatch.GetTimestamp(); !(await ExecuteAsync("CLUSTER", "INFO")).ToString().Contains("cluster_state:ok", StringComparison.Ordinal);)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(20), "The cluster should have come up.");
+            await Task.Delay(20);
+        }
+
+        await _admin.ConfigureAsync();
+    }
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     private static int FindPort()
     {

@@ -1,12 +1,16 @@
 using System.Diagnostics;
 using System.Globalization;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Hostile;
 
-/// <summary>A run takes as much at its end as at its beginning, however many batches it has.</summary>
+/// <summary>
+/// A run takes as much at its end as at its beginning, however many batches it has: 1,000, or REPLAY_TEST_BATCHES.
+/// </summary>
+[Trait("Set", "Nightly")]
 [Collection(nameof(SteadyRunTests))]
 [CollectionDefinition(nameof(SteadyRunTests), DisableParallelization = true)]
 public sealed class SteadyRunTests(TestServers servers)
@@ -17,7 +21,7 @@ public sealed class SteadyRunTests(TestServers servers)
     [Fact]
     public async Task Memory_threads_and_handles_stay_flat_over_many_batches()
     {
-        var batches = Environment.GetEnvironmentVariable("REPLAY_TEST_LONG") == "1" ? 10_000 : 1_000;
+        var batches = FaultSchedule.Number("REPLAY_TEST_BATCHES") ?? 1_000;
         var tenant = await new TestTenant(servers).AddEvaluations(batches).AppendAsync();
         var (early, late) = (new Usage(0, 0, 0), new Usage(0, 0, 0));
 

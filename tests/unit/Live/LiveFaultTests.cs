@@ -9,11 +9,13 @@ using ProjectionReplay.Servers;
 namespace ProjectionReplay.Live;
 
 /// <summary>A replay beside busy live handlers that is killed, or whose connections are cut, and run again.</summary>
+[Trait("Set", "Nightly")]
+[Collection(nameof(LiveSystem))]
 public sealed class LiveFaultTests(TestServers servers)
 {
     private const int Kills = 2;
 
-    public static TheoryData<int> Seeds { get; } = FaultSchedule.Seeds(normally: 4);
+    public static TheoryData<int> Seeds { get; } = FaultSchedule.Seeds(FaultSchedule.Live);
 
     [Theory]
     [MemberData(nameof(Seeds))]

@@ -10,6 +10,7 @@ namespace ProjectionReplay.Live;
 /// A replay beside busy live handlers, as fast as they are. When both are done every stored state is the fold of all its
 /// events, those included that came in while the replay was at work, and those that came in late.
 /// </summary>
+[Collection(nameof(LiveSystem))]
 public sealed class LiveReplayTests(TestServers servers)
 {
     /// <summary>Aggregates that pause, that hardly do, and that never do.</summary>

@@ -13,6 +13,10 @@ namespace ProjectionReplay.Live;
 /// <param name="LateShare">The share of events that come in late.</param>
 public sealed record LiveLoad(int Seed, int Runs, int BackoffMs, double LateShare);
 
+/// <summary>Tests of a live system have the machine to themselves: one that is too busy breaks its promises.</summary>
+[CollectionDefinition(nameof(LiveSystem), DisableParallelization = true)]
+public sealed class LiveSystemTests;
+
 /// <summary>A live system at work on one tenant: events are appended as fast as its workers fold them.</summary>
 internal sealed class LiveSystem : IAsyncDisposable
 {

@@ -14,6 +14,9 @@ internal sealed class RecordingHost(int answer, string name = "Test Host") : PSH
     /// <summary>What the person was asked.</summary>
     public IReadOnlyList<string> Questions => _ui.Questions;
 
+    /// <summary>The lines that were written to the host, "What if:" ones among them.</summary>
+    public IReadOnlyList<string> Lines => _ui.Lines;
+
     public override CultureInfo CurrentCulture => CultureInfo.InvariantCulture;
 
     public override CultureInfo CurrentUICulture => CultureInfo.InvariantCulture;
@@ -50,6 +53,8 @@ internal sealed class RecordingHost(int answer, string name = "Test Host") : PSH
     {
         public List<string> Questions { get; } = [];
 
+        public List<string> Lines { get; } = [];
+
         public override PSHostRawUserInterface? RawUI => null;
 
         public override int PromptForChoice(string caption, string message, Collection<ChoiceDescription> choices, int defaultChoice)
@@ -85,9 +90,7 @@ internal sealed class RecordingHost(int answer, string name = "Test Host") : PSH
         {
         }
 
-        public override void WriteLine(string value)
-        {
-        }
+        public override void WriteLine(string value) => Lines.Add(value);
 
         public override void WriteProgress(long sourceId, ProgressRecord record)
         {

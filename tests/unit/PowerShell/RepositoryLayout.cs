@@ -7,15 +7,18 @@ internal static class RepositoryLayout
     public static string Manifest { get; } = Path.Combine(FindRoot(), "ProjectionReplay.psd1");
 
     /// <summary>The program of <c>tests/shell</c>, built in the configuration that these tests were built in.</summary>
-    public static string TestShell => Program("shell", "ProjectionReplay.TestShell.dll");
+    public static string TestShell => Program("tests/shell", "ProjectionReplay.TestShell.dll");
 
     /// <summary>The program of <c>tests/replayer</c>, built likewise.</summary>
-    public static string TestReplayer => Program("replayer", "ProjectionReplay.TestReplayer.dll");
+    public static string TestReplayer => Program("tests/replayer", "ProjectionReplay.TestReplayer.dll");
+
+    /// <summary>The program of <c>samples/LiveWorker</c>, built likewise.</summary>
+    public static string LiveWorker => Program("samples/LiveWorker", "LiveWorker.dll");
 
     private static string Program(string folder, string file)
     {
         var output = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
-        return Path.Combine(FindRoot(), "tests", folder, "bin", output.Parent!.Name, output.Name, file);
+        return Path.Combine(FindRoot(), folder, "bin", output.Parent!.Name, output.Name, file);
     }
 
     private static string FindRoot()

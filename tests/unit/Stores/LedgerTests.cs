@@ -1,6 +1,8 @@
 using System.Text.Json;
+using CsCheck;
 using Npgsql;
 using ProjectionReplay.Configuration;
+using ProjectionReplay.Events;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;
@@ -90,6 +92,58 @@ public sealed class LedgerTests(TestServers servers)
 
         Assert.Equal(2, (await ReplayOutcome.RunAsync(servers, BillableEvents, neighbour)).ShouldSucceed().Last.AggregatesReplayed);
         Assert.Equal(2, (await ReplayOutcome.RunAsync(servers, TenantDailyBillableEventsProjection.ForProjects(), tenant)).ShouldSucceed().Last.AggregatesReplayed);
+    }
+
+    [Theory]
+    [InlineData("", "evaluation:e1", ":evaluation", "e1")]
+    [InlineData(":evaluation", "e1", "", "evaluation:e1")]
+    [InlineData("", "evaluation:evaluation:e1", ":evaluation", "evaluation:e1")]
+    [InlineData("%3A", "e1", ":", "e1")]
+    [InlineData("%", "e1", "%25", "e1")]
+    public async Task Tenants_whose_aggregates_have_one_key_string_are_counted_each_for_itself(string suffix, string id, string otherSuffix, string otherId)
+    {
+        var first = $"project_{Guid.NewGuid():N}";
+        var tenant = await new TestTenant(servers, first + suffix).AddEvaluation(id).AddEvaluation("more").AppendAsync();
+        var neighbour = await new TestTenant(servers, first + otherSuffix).AddEvaluation(otherId).AddEvaluation("more").AppendAsync();
+        if (!suffix.Contains('%', StringComparison.Ordinal)) Assert.Equal(tenant.AggregateKey(id), neighbour.AggregateKey(otherId));
+
+        await ShouldReplayAsync(tenant, isRebuild: false, replayed: 2);
+        await ShouldReplayAsync(neighbour, isRebuild: false, replayed: 2);
+        await ShouldReplayAsync(tenant, isRebuild: false, replayed: 0);
+        await ShouldReplayAsync(neighbour, isRebuild: false, replayed: 0);
+        await ShouldReplayAsync(tenant, isRebuild: true, replayed: 2);
+        await ShouldReplayAsync(neighbour, isRebuild: false, replayed: 0);
+        await ShouldReplayAsync(neighbour, isRebuild: true, replayed: 2);
+        await ShouldReplayAsync(tenant, isRebuild: false, replayed: 0);
+
+        async Task ShouldReplayAsync(TestTenant replayedTenant, bool isRebuild, int replayed)
+        {
+            var outcome = (await ReplayOutcome.RunAsync(servers, BillableEvents, replayedTenant, isRebuild: isRebuild)).ShouldSucceed();
+            Assert.Equal(replayed, outcome.Last.AggregatesReplayed);
+            Assert.Equal(2, (await tenant.BillableEventsAsync())["2026-01-10"]);
+            if (!isRebuild && replayed == 2 && replayedTenant == tenant) return;
+            Assert.Equal(2, (await neighbour.BillableEventsAsync())["2026-01-10"]);
+        }
+    }
+
+    [Theory]
+    [InlineData("t", "trace", "x", "t:trace:x")]
+    [InlineData("t", "trace", "a:b%3A:c", "t:trace:a:b%3A:c")]
+    [InlineData("a:b", "trace", "x", "a%3Ab:trace:x")]
+    [InlineData("a%b", "tr:ace", "x", "a%25b:tr%3Aace:x")]
+    public void Only_a_colon_in_a_tenant_or_type_changes_what_an_aggregate_is_called(string tenant, string type, string id, string key) =>
+        Assert.Equal(key, ReplayLedger.KeyOf(new AggregateKey(tenant, type, id)));
+
+    [Fact]
+    public void No_two_aggregates_are_called_alike()
+    {
+        var part = Gen.Char[":%253Aa"].Array[0, 6].Select(characters => new string(characters));
+        Gen.Select(part, part, part).Sample((tenant, type, id) =>
+        {
+            // What can be read back stands for one aggregate only.
+            var parts = ReplayLedger.KeyOf(new AggregateKey(tenant, type, id)).Split(':', 3);
+            Assert.Equal((tenant, type, id), (Uri.UnescapeDataString(parts[0]), Uri.UnescapeDataString(parts[1]), parts[2]));
+        });
     }
 
     [Fact]
