@@ -12,20 +12,16 @@ internal sealed class EcmaScriptWriter
         [.. Enumerable.Range(0, ' ').Select(unit => (char)unit), '"', '\\', .. Enumerable.Range(0xD800, 0x800).Select(unit => (char)unit)]);
 
     private readonly StringBuilder _text = new();
-    private readonly Stack<Container> _open = new();
+    private Container[] _open = [];
+    private int _depth;
 
     public string Write(EcmaScriptValue value)
     {
         WriteValue(value);
-        while (_open.TryPeek(out var container))
+        while (_depth > 0)
         {
-            if (!container.MoveNext(_text, out var element))
-            {
-                _open.Pop();
-                continue;
-            }
-
-            WriteValue(element);
+            if (_open[_depth - 1].MoveNext(_text, out var element)) WriteValue(element);
+            else _depth--;
         }
 
         return _text.ToString();
@@ -47,16 +43,22 @@ internal sealed class EcmaScriptWriter
                 break;
             case EcmaScriptKind.List:
                 _text.Append('[');
-                _open.Push(new Container(value.List));
+                Open(value);
                 break;
             case EcmaScriptKind.Record:
                 _text.Append('{');
-                _open.Push(new Container(value.Record));
+                Open(value);
                 break;
             default:
                 _text.Append("null");
                 break;
         }
+    }
+
+    private void Open(EcmaScriptValue container)
+    {
+        if (_depth == _open.Length) Array.Resize(ref _open, Math.Max(4, _depth * 2));
+        _open[_depth++] = new Container(container);
     }
 
     private static void WriteText(StringBuilder text, ReadOnlySpan<char> value)
@@ -96,38 +98,31 @@ internal sealed class EcmaScriptWriter
     }
 
     /// <summary>A list or a record that is still being written.</summary>
-    private sealed class Container
+    private struct Container(EcmaScriptValue value)
     {
-        private readonly List<EcmaScriptValue>? _list;
-        private readonly IEnumerator<KeyValuePair<string, EcmaScriptValue>>? _members;
         private int _written;
-
-        public Container(List<EcmaScriptValue> list) => _list = list;
-
-        public Container(EcmaScriptRecord record) => _members = record.GetEnumerator();
 
         /// <summary>Writes what stands before the next element and hands it over, or closes the container.</summary>
         public bool MoveNext(StringBuilder text, out EcmaScriptValue element)
         {
             element = default;
-            var hasNext = _list is null ? _members!.MoveNext() : _written < _list.Count;
-            if (!hasNext)
+            var isList = value.Kind == EcmaScriptKind.List;
+            if (_written == (isList ? value.List.Count : value.Record.Count))
             {
-                text.Append(_list is null ? '}' : ']');
-                _members?.Dispose();
+                text.Append(isList ? ']' : '}');
                 return false;
             }
 
             if (_written > 0) text.Append(',');
-            if (_list is null)
+            if (isList)
             {
-                WriteText(text, _members!.Current.Key);
-                text.Append(':');
-                element = _members.Current.Value;
+                element = value.List[_written];
             }
             else
             {
-                element = _list[_written];
+                (var key, element) = value.Record[_written];
+                WriteText(text, key);
+                text.Append(':');
             }
 
             _written++;
