@@ -9,7 +9,7 @@ namespace ProjectionReplay.Projections.TraceSummary;
 
 /// <summary>Sums up a trace: its spans in whatever style they were instrumented, and the topic found later.</summary>
 /// <param name="prices">The prices of models, read when they are needed first.</param>
-internal sealed class TraceSummaryProjection(Lazy<ModelPrices> prices) : FoldProjection<Trace>
+internal sealed class TraceSummaryProjection(Lazy<ModelPrices> prices) : FoldProjection<Trace>, IFoldProjection
 {
     private const string SpanReceived = "lw.obs.trace.span_received";
     private const string TopicAssigned = "lw.obs.trace.topic_assigned";
@@ -49,12 +49,10 @@ internal sealed class TraceSummaryProjection(Lazy<ModelPrices> prices) : FoldPro
     /// <summary>A topic without a span is not a trace yet.</summary>
     public override bool ShouldStore(Trace state) => state.SpanCount > 0;
 
-    /// <summary>Also reads the prices: before anything is marked, since it may turn out that they cannot be read.</summary>
-    public override IProjectionStore<Trace> CreateStore(StoreConnections connections)
-    {
-        _ = prices.Value;
-        return new ClickHouseLatestRowStore<Trace>(connections.ClickHouse, TraceSummaryTable.Rows);
-    }
+    public override IProjectionStore<Trace> CreateStore(StoreConnections connections) =>
+        new ClickHouseLatestRowStore<Trace>(connections.ClickHouse, TraceSummaryTable.Rows);
+
+    void IFoldProjection.Prepare() => _ = prices.Value;
 
     private void ApplySpan(Trace state, in ReplayEvent replayEvent)
     {

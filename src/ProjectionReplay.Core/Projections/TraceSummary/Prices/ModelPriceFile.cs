@@ -10,9 +10,14 @@ namespace ProjectionReplay.Projections.TraceSummary.Prices;
 /// </summary>
 internal static class ModelPriceFile
 {
-    /// <summary>The file that comes with the product.</summary>
-    public static string ShippedPath { get; } = Path.Combine(
-        Path.GetDirectoryName(typeof(ModelPriceFile).Assembly.Location) ?? AppContext.BaseDirectory, "model-prices.json");
+    /// <summary>The file that comes with the product, beside its assemblies.</summary>
+    public static string ShippedPath { get; } = Path.Combine(Path.GetDirectoryName(typeof(ModelPriceFile).Assembly.Location)!, "model-prices.json");
+
+    /// <summary>The prices that come with the product, read once.</summary>
+    /// <exception cref="ReplayException"><see cref="ReplayError.ModelPricesInvalid"/>: somebody removed the file, or broke it.</exception>
+    public static ModelPrices Shipped => ShippedPrices.Value;
+
+    private static Lazy<ModelPrices> ShippedPrices { get; } = new(() => Read(ShippedPath, "the product's own folder"));
 
     /// <summary>Reads a file.</summary>
     /// <param name="path">Its full path.</param>
