@@ -103,13 +103,13 @@ internal ref struct EcmaScriptParser
     {
         SkipWhitespace();
         if (Next() != '"') return Fail(_position - 1);
-        if (!TryReadText(out var key)) return false;
+        if (!TryReadText(out var key, isKey: true)) return false;
         container.Key = key;
         SkipWhitespace();
         return Next() == ':' || Fail(_position - 1);
     }
 
-    private bool TryReadText(out string text)
+    private bool TryReadText(out string text, bool isKey = false)
     {
         text = "";
         StringBuilder? pieces = null;
@@ -122,7 +122,8 @@ internal ref struct EcmaScriptParser
             switch (rest[length])
             {
                 case '"':
-                    text = pieces is null ? rest[..length].ToString() : pieces.Append(rest[..length]).ToString();
+                    if (pieces is not null) text = pieces.Append(rest[..length]).ToString();
+                    else text = isKey ? RecentKeys.Get(rest[..length]) : rest[..length].ToString();
                     return true;
                 case '\\':
                     if (!TryReadEscape(out var escaped)) return false;

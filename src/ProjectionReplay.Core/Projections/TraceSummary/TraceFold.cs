@@ -11,6 +11,7 @@ namespace ProjectionReplay.Projections.TraceSummary;
 internal sealed class TraceFold
 {
     private readonly AttributeNames _names = new();
+    private readonly CanonicalParts _always;
     private readonly IReadOnlyList<ICanonicaliser> _canonicalisers;
     private readonly SpanUsage _usage;
     private readonly SpanCost _cost;
@@ -19,8 +20,11 @@ internal sealed class TraceFold
     private readonly ContributedAttributes _contributed;
     private readonly System.Collections.Concurrent.ConcurrentBag<Workspace> _workspaces = [];
 
-    public TraceFold(Lazy<ModelPrices> prices)
+    /// <param name="prices">The prices of models.</param>
+    /// <param name="always">What is found out of every span, whether it changes the trace or not.</param>
+    public TraceFold(Lazy<ModelPrices> prices, CanonicalParts always = CanonicalParts.Essence)
     {
+        _always = always;
         _canonicalisers = Canonicalisers.Create(_names);
         _usage = new SpanUsage(_names);
         _cost = new SpanCost(_names, prices);
@@ -46,7 +50,7 @@ internal sealed class TraceFold
         var (source, span) = (workspace.Source, workspace.Span);
         var isInputWanted = source.IsRoot || trace.ComputedInput is null;
         var isOutputWanted = source.IsRoot || (!trace.OutputFromRootSpan && source.EndMs >= trace.OutputSpanEndTimeMs);
-        span.Begin(source, (isInputWanted ? CanonicalParts.Input : CanonicalParts.Essence) | (isOutputWanted ? CanonicalParts.Output : CanonicalParts.Essence));
+        span.Begin(source, _always | (isInputWanted ? CanonicalParts.Input : CanonicalParts.Essence) | (isOutputWanted ? CanonicalParts.Output : CanonicalParts.Essence));
         foreach (var canonicaliser in _canonicalisers) canonicaliser.Canonicalise(span);
 
         if (trace.TraceId.Length == 0) trace.TraceId = span.Text(source.TraceId);

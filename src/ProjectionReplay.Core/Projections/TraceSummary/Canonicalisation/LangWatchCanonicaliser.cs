@@ -51,8 +51,12 @@ internal sealed class LangWatchCanonicaliser(AttributeNames names) : ICanonicali
 
     private void TakeInput(CanonicalSpan span)
     {
-        // Whether an evaluation has any input or output hangs on whether its input is a chat.
-        if (!span.TryTake(out var raw, names.Input) || !span.Wants(CanonicalParts.All)) return;
+        if (!span.TryTake(out var raw, names.Input)) return;
+
+        // Whether a judge has any output hangs on whether its input is a chat.
+        var isWanted = span.Wants(CanonicalParts.Input | CanonicalParts.Details)
+            || (span.Wants(CanonicalParts.Output) && SpanTypes.IsJudge(span, names));
+        if (!isWanted) return;
         if (!span.TryParseContainer(raw, out var input))
         {
             span.Set(names.Input, raw);

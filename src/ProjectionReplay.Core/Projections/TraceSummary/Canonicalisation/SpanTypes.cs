@@ -20,6 +20,9 @@ internal static class SpanTypes
     /// <summary>The types that a span may claim by itself.</summary>
     private static readonly string[] Claimable = [Span, Llm, Tool, Agent, Rag, Server, Client, Producer, Consumer];
 
+    /// <summary>Whether a span came as one that judges others.</summary>
+    public static bool IsJudge(CanonicalSpan span, Decoding.AttributeNames names) => span.Is(names.SpanType, Evaluation) || span.Is(names.SpanType, Guardrail);
+
     /// <summary>Finds a type that a span may claim.</summary>
     /// <param name="span">The span.</param>
     /// <param name="value">What it claims.</param>

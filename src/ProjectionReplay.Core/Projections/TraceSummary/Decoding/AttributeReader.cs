@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
+using ProjectionReplay.Json;
 
 namespace ProjectionReplay.Projections.TraceSummary.Decoding;
 
@@ -25,8 +27,13 @@ internal sealed class AttributeReader(AttributeNames names)
 
         var list = reader;
         var isPlain = true;
-        while (isPlain && reader.Read() && reader.TokenType != JsonTokenType.EndArray) isPlain = TryReadEntry(ref reader, table);
-        if (isPlain) return;
+        EcmaScriptRecord? indexed = null;
+        while (isPlain && reader.Read() && reader.TokenType != JsonTokenType.EndArray) isPlain = TryReadEntry(ref reader, payload, table, ref indexed);
+        if (isPlain)
+        {
+            if (indexed is not null) SetIndexed(indexed, path, table);
+            return;
+        }
 
         table.Clear();
         reader = list;
@@ -36,9 +43,19 @@ internal sealed class AttributeReader(AttributeNames names)
         }
     }
 
-    /// <summary>Reads an entry that is plain: a key without an index, and a value object with one scalar.</summary>
-    private bool TryReadEntry(ref Utf8JsonReader reader, AttributeTable table)
+    private void SetIndexed(EcmaScriptRecord indexed, JsonPath path, AttributeTable table)
     {
+        // What is no part of a list has an index in its name all the same, and nobody asks for such.
+        foreach (var (prefix, list) in IndexedAttributes.Gather(indexed, path, new EcmaScriptRecord()))
+        {
+            if (names.Find(prefix) is { } name) table.Set(name, AttributeValue.JsonOf(list));
+        }
+    }
+
+    /// <summary>Reads an entry that is plain: a key without escapes, and a value object with one scalar.</summary>
+    private bool TryReadEntry(ref Utf8JsonReader reader, ReadOnlySpan<byte> payload, AttributeTable table, ref EcmaScriptRecord? indexed)
+    {
+        ReadOnlySpan<byte> key = default;
         if (reader.TokenType != JsonTokenType.StartObject) return false;
         AttributeName? name = null;
         var (hasKey, hasValue) = (false, false);
@@ -48,9 +65,10 @@ internal sealed class AttributeReader(AttributeNames names)
             if (reader.IsNamed("key"u8))
             {
                 reader.Read();
-                if (hasKey || reader.TokenType != JsonTokenType.String || reader.ValueIsEscaped || IndexedAttributes.MayBeIndexed(reader.ValueSpan)) return false;
-                hasKey = reader.ValueSpan.Length > 0;
-                name = names.Find(reader.ValueSpan);
+                if (hasKey || reader.TokenType != JsonTokenType.String || reader.ValueIsEscaped) return false;
+                key = reader.ValueSpan;
+                hasKey = key.Length > 0;
+                name = names.Find(key);
             }
             else if (reader.IsNamed("value"u8))
             {
@@ -65,9 +83,18 @@ internal sealed class AttributeReader(AttributeNames names)
             }
         }
 
-        if (hasKey && name is not null && value.Kind != AttributeKind.None) table.Set(name, value);
+        if (!hasKey || value.Kind == AttributeKind.None) return true;
+        if (name is not null) table.Set(name, value);
+        else if (IndexedAttributes.MayBeIndexed(key)) (indexed ??= new()).Set(Encoding.UTF8.GetString(key), ValueOf(value, payload));
         return true;
     }
+
+    private static EcmaScriptValue ValueOf(in AttributeValue value, ReadOnlySpan<byte> payload) => value.Kind switch
+    {
+        AttributeKind.Text => EcmaScriptValue.From(PayloadText.Decode(payload.Slice(value.Start, value.Length), value.IsEscaped)),
+        AttributeKind.Number => EcmaScriptValue.From(value.Number),
+        _ => EcmaScriptValue.From(value.Boolean),
+    };
 
     /// <summary>Reads a value object in which one member says all, and the others are null.</summary>
     /// <returns>False when there is more to it.</returns>

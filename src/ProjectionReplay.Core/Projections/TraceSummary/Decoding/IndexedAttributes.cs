@@ -26,27 +26,43 @@ internal static class IndexedAttributes
     /// <exception cref="MalformedSpanException">A member is both a value and a record.</exception>
     public static EcmaScriptRecord Rebuild(EcmaScriptRecord attributes, JsonPath path)
     {
-        var groups = new OrderedDictionary<string, Group>(StringComparer.Ordinal);
         var result = new EcmaScriptRecord();
-        foreach (var (key, value) in attributes)
+        foreach (var (prefix, list) in Gather(attributes, path, result)) result.Set(prefix, EcmaScriptValue.From(EcmaScriptJson.Stringify(list)));
+        return result;
+    }
+
+    /// <summary>Puts indexed attributes together, for whoever wants the lists and not their text.</summary>
+    /// <param name="attributes">The attributes.</param>
+    /// <param name="path">Where they stand.</param>
+    /// <param name="others">Given all that is no part of a list.</param>
+    /// <returns>The lists, by prefix.</returns>
+    /// <exception cref="MalformedSpanException">A member is both a value and a record.</exception>
+    public static List<(string Prefix, EcmaScriptValue List)> Gather(EcmaScriptRecord attributes, JsonPath path, EcmaScriptRecord others)
+    {
+        OrderedDictionary<string, Group>? groups = null;
+        for (var rank = 0; rank < attributes.Count; rank++)
         {
+            var (key, value) = attributes[rank];
             if (!TrySplit(key, out var prefix, out var index, out var remainder))
             {
-                result.Set(key, value);
+                others.Set(key, value);
                 continue;
             }
 
+            groups ??= new(StringComparer.Ordinal);
             if (!groups.TryGetValue(prefix, out var group)) groups.Add(prefix, group = new Group());
             group.Add(index, remainder, value);
         }
 
+        if (groups is null) return [];
+        var lists = new List<(string, EcmaScriptValue)>(groups.Count);
         foreach (var (prefix, group) in groups)
         {
-            if (group.IsWhole) result.Set(prefix, EcmaScriptValue.From(EcmaScriptJson.Stringify(group.ToList(prefix, path))));
-            else group.CopyTo(prefix, result);
+            if (group.IsWhole) lists.Add((prefix, group.ToList(prefix, path)));
+            else group.CopyTo(prefix, others);
         }
 
-        return result;
+        return lists;
     }
 
     /// <summary>Splits a key at its first index: the first digits between two dots with something on either side.</summary>

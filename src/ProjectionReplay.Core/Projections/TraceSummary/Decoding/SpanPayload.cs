@@ -13,8 +13,12 @@ internal sealed class SpanPayload
     /// <summary>A larger payload is not typical, and its buffer not worth keeping.</summary>
     private const int MaxKeptSize = 1024 * 1024;
 
+    /// <summary>Attributes that are JSON and are looked into more than once: metadata, input and output.</summary>
+    private readonly (int Start, EcmaScriptValue Json)[] _parsed = new (int, EcmaScriptValue)[4];
+
     private byte[] _bytes = new byte[16 * 1024];
     private int _length;
+    private int _parsedCount;
 
     /// <summary>The payload.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, _length);
@@ -29,6 +33,8 @@ internal sealed class SpanPayload
 
         payload.CopyTo(_bytes);
         _length = payload.Length;
+        Array.Clear(_parsed);
+        _parsedCount = 0;
     }
 
     /// <summary>The text of a text attribute.</summary>
@@ -109,11 +115,22 @@ internal sealed class SpanPayload
     private bool TryParse(in AttributeValue text, bool isContainer, out EcmaScriptValue json)
     {
         if (!text.IsInPayload) return TryParse(text.String, isContainer, out json);
+        foreach (var (start, known) in _parsed.AsSpan(0, Math.Min(_parsedCount, _parsed.Length)))
+        {
+            if (start != text.Start) continue;
+            json = known;
+            return true;
+        }
+
         var characters = ArrayPool<char>.Shared.Rent(text.Length);
         try
         {
             var length = PayloadText.Decode(Raw(text), text.IsEscaped, characters);
-            return TryParse(characters.AsSpan(0, length), isContainer, out json);
+            if (!TryParse(characters.AsSpan(0, length), isContainer, out json)) return false;
+
+            // With white space around it a container may be JSON to one way of reading and not to the other.
+            if (characters[0] is '{' or '[' && characters[length - 1] is '}' or ']') _parsed[_parsedCount++ % _parsed.Length] = (text.Start, json);
+            return true;
         }
         finally
         {
