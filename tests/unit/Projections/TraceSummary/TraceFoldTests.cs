@@ -1,4 +1,7 @@
+using System.Text;
+using System.Text.RegularExpressions;
 using CsCheck;
+using ProjectionReplay.Events;
 using ProjectionReplay.Golden;
 using ProjectionReplay.Projections.TraceSummary.Canonicalisation;
 
@@ -150,6 +153,41 @@ public sealed class TraceFoldTests
     }
 
     [Fact]
+    public void A_payload_that_was_tampered_with_is_folded_or_named_but_nothing_else()
+    {
+        // Pieces that change what a payload means, put anywhere into real ones.
+        var piece = OneOf("null", "0", "\"\"", "{}", "[]", "\"x\"", "1e999", "true", ",", "}", "]", "\\ud800", "\\", "\"", ".0.", "-");
+        var payload = OneOf(GoldenFiles.Events().Where(row => row.EventType == "lw.obs.trace.span_received").ToArray());
+        var tampered =
+            from row in payload
+            from start in Gen.Int[0, row.Payload.Length]
+            from length in Gen.Int[0, 40]
+            from put in piece
+            select row with { Payload = [.. row.Payload.AsSpan(0, start), .. Encoding.UTF8.GetBytes(put), .. row.Payload.AsSpan(Math.Min(start + length, row.Payload.Length))] };
+
+        // A value in place of a value keeps it JSON, so that more than the parser is put to the test.
+        var replaced =
+            from row in payload
+            from number in Gen.Int[0, 200]
+            from put in OneOf("null", "0", "\"\"", "{}", "[]", "\"x\"", "1e999", "true", "[null]", "{\"values\":5}", "{\"values\":[5]}")
+            select row with { Payload = Encoding.UTF8.GetBytes(ReplaceValue(Encoding.UTF8.GetString(row.Payload), number, put)) };
+        Gen.OneOf(tampered, replaced).Sample(
+            row =>
+            {
+                try
+                {
+                    Assert.Equal(1u, TraceFolding.Fold([row]).SpanCount);
+                }
+                catch (InvalidEventPayloadException exception)
+                {
+                    Assert.Equal(row.EventId, exception.EventId);
+                    Assert.NotEmpty(exception.Field);
+                }
+            },
+            iter: 20_000);
+    }
+
+    [Fact]
     public void What_nobody_asks_for_is_the_only_thing_left_out()
     {
         // A summary of spans that were canonicalised in every part is the same as one of those that were not.
@@ -164,6 +202,14 @@ public sealed class TraceFoldTests
             Assert.Equal(lazy.Attributes, eager.Attributes);
             Assert.Equal(lazy.Models, eager.Models);
         }
+    }
+
+    /// <summary>Puts something in place of the value that follows one of the colons.</summary>
+    private static string ReplaceValue(string json, int number, string put)
+    {
+        var values = Regex.Matches(json, """(?<=":)("(\\.|[^"\\])*"|\[\]|\{\}|[0-9.]+|null|true|false|\{"values":\[[^\[\]]*\]\})""", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(10));
+        var value = values[number % values.Count];
+        return string.Concat(json.AsSpan(0, value.Index), put, json.AsSpan(value.Index + value.Length));
     }
 
     private static Gen<T> OneOf<T>(params T[] items) => Gen.Int[0, items.Length - 1].Select(index => items[index]);

@@ -1,13 +1,14 @@
 namespace ProjectionReplay.Projections.TraceSummary.Decoding;
 
 /// <summary>Attributes by name. Made to be cleared and filled again. Not thread-safe.</summary>
-internal sealed class AttributeTable
+/// <param name="capacity">The attributes that there are room for at first.</param>
+internal sealed class AttributeTable(int capacity = 16)
 {
     /// <summary>No name has this index: the place of an attribute that was removed.</summary>
     private const ushort Removed = ushort.MaxValue;
 
-    private ushort[] _names = new ushort[16];
-    private AttributeValue[] _values = new AttributeValue[16];
+    private ushort[] _names = new ushort[capacity];
+    private AttributeValue[] _values = new AttributeValue[capacity];
     private int _count;
 
     public void Clear()

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using ProjectionReplay.Json;
@@ -40,6 +41,31 @@ internal static class JsonCursor
         if (reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray)) return OtlpValue.IsTruthy(reader.ReadValue(payload));
         reader.Skip();
         return true;
+    }
+
+    /// <summary>The time in hand, nanoseconds since 1970 UTC in one of OTLP's forms, in ms; NaN when its text is no number.</summary>
+    /// <exception cref="MalformedSpanException">It has none of these forms.</exception>
+    public static double ReadMilliseconds(this ref Utf8JsonReader reader, ReadOnlySpan<byte> payload, JsonPath path)
+    {
+        switch (reader.TokenType)
+        {
+            case JsonTokenType.String when !reader.ValueIsEscaped:
+                return OtlpInteger.ToMilliseconds(OtlpInteger.Parse(reader.ValueSpan));
+            case JsonTokenType.String:
+                return OtlpInteger.ToMilliseconds(EcmaScriptNumberText.ParseIntegerPrefix(PayloadText.Decode(reader.ValueSpan, isEscaped: true)));
+            case JsonTokenType.Number:
+                return OtlpInteger.ToMilliseconds(double.Parse(reader.ValueSpan, NumberStyles.Float, CultureInfo.InvariantCulture));
+            case JsonTokenType.StartObject:
+                var halves = reader.ReadValue(payload).Record;
+                if (halves.TryGet("high", out var high) && halves.TryGet("low", out var low))
+                {
+                    return OtlpInteger.ToMilliseconds(OtlpInteger.Combine(high, low, path));
+                }
+
+                throw path.Fault("must have 'high' and 'low'");
+            default:
+                throw path.Fault($"must be a time but is {reader.Describe()}");
+        }
     }
 
     /// <summary>The type of the value in hand, for messages.</summary>

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using ProjectionReplay.Json;
 
 namespace ProjectionReplay.Projections.TraceSummary.Decoding;
 
@@ -17,12 +16,8 @@ internal sealed class SpanReader(AttributeNames names)
     private static readonly JsonPath StartPath = SpanPath.Member("startTimeUnixNano");
     private static readonly JsonPath EndPath = SpanPath.Member("endTimeUnixNano");
 
-    // Of events and links, whose place in their list is told by whoever reads the list.
-    private static readonly JsonPath InnerTimePath = JsonPath.Of("timeUnixNano");
-    private static readonly JsonPath InnerAttributesPath = JsonPath.Of("attributes");
-
     private readonly AttributeReader _attributes = new(names);
-    private readonly AttributeTable _linkAttributes = new();
+    private readonly SpanEventReader _events = new(names);
 
     /// <summary>Reads a span.</summary>
     /// <param name="payload">The payload of its event.</param>
@@ -99,13 +94,13 @@ internal sealed class SpanReader(AttributeNames names)
             else if (reader.IsNamed("events"u8))
             {
                 reader.Read();
-                ReadEvents(ref reader, payload, span);
+                _events.ReadEvents(ref reader, payload, EventsPath, span);
                 hasEvents = true;
             }
             else if (reader.IsNamed("links"u8))
             {
                 reader.Read();
-                ReadLinks(ref reader, payload);
+                _events.ReadLinks(ref reader, payload, LinksPath);
                 hasLinks = true;
             }
             else if (reader.IsNamed("status"u8))
@@ -116,12 +111,12 @@ internal sealed class SpanReader(AttributeNames names)
             else if (reader.IsNamed("startTimeUnixNano"u8))
             {
                 reader.Read();
-                start = ReadTime(ref reader, payload, StartPath);
+                start = reader.ReadMilliseconds(payload, StartPath);
             }
             else if (reader.IsNamed("endTimeUnixNano"u8))
             {
                 reader.Read();
-                end = ReadTime(ref reader, payload, EndPath);
+                end = reader.ReadMilliseconds(payload, EndPath);
             }
             else if (reader.IsNamed("traceId"u8))
             {
@@ -158,85 +153,6 @@ internal sealed class SpanReader(AttributeNames names)
         span.StartMs = start ?? throw StartPath.Fault("is missing");
         span.EndMs = end ?? throw EndPath.Fault("is missing");
         if (!IsRecordable(span.StartMs)) throw StartPath.Fault("is not a time from 1970 on");
-    }
-
-    private void ReadEvents(ref Utf8JsonReader reader, ReadOnlySpan<byte> payload, TraceSpan span)
-    {
-        span.ClearEvents();
-        if (reader.TokenType != JsonTokenType.StartArray) throw EventsPath.Fault($"must be an array but is {reader.Describe()}");
-        for (var i = 0; reader.Read() && reader.TokenType != JsonTokenType.EndArray; i++)
-        {
-            try
-            {
-                if (reader.TokenType == JsonTokenType.StartObject) ReadEvent(ref reader, payload, span.AddEvent());
-                else if (reader.SkipTruthy(payload)) throw new MalformedSpanException("", "must be an object");
-            }
-            catch (MalformedSpanException fault)
-            {
-                throw fault.Inside(EventsPath, i);
-            }
-        }
-    }
-
-    private void ReadEvent(ref Utf8JsonReader reader, ReadOnlySpan<byte> payload, SpanEvent happened)
-    {
-        double? time = null;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            if (reader.IsNamed("name"u8))
-            {
-                reader.Read();
-                happened.Name = reader.TextOrNone();
-            }
-            else if (reader.IsNamed("timeUnixNano"u8))
-            {
-                reader.Read();
-                time = ReadTime(ref reader, payload, InnerTimePath);
-            }
-            else if (reader.IsNamed("attributes"u8))
-            {
-                reader.Read();
-                happened.Attributes.Clear();
-                _attributes.Read(ref reader, payload, InnerAttributesPath, happened.Attributes);
-            }
-            else
-            {
-                reader.Read();
-                reader.Skip();
-            }
-        }
-
-        happened.TimeMs = time ?? throw InnerTimePath.Fault("is missing");
-    }
-
-    /// <summary>Links say nothing to a summary, but the live system does not fold a span whose links it cannot read.</summary>
-    private void ReadLinks(ref Utf8JsonReader reader, ReadOnlySpan<byte> payload)
-    {
-        if (reader.TokenType != JsonTokenType.StartArray) throw LinksPath.Fault($"must be an array but is {reader.Describe()}");
-        for (var i = 0; reader.Read() && reader.TokenType != JsonTokenType.EndArray; i++)
-        {
-            try
-            {
-                if (reader.TokenType == JsonTokenType.StartObject) ReadLink(ref reader, payload);
-                else if (reader.SkipTruthy(payload)) throw new MalformedSpanException("", "must be an object");
-            }
-            catch (MalformedSpanException fault)
-            {
-                throw fault.Inside(LinksPath, i);
-            }
-        }
-    }
-
-    private void ReadLink(ref Utf8JsonReader reader, ReadOnlySpan<byte> payload)
-    {
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            var isAttributes = reader.IsNamed("attributes"u8);
-            reader.Read();
-            _linkAttributes.Clear();
-            if (isAttributes) _attributes.Read(ref reader, payload, InnerAttributesPath, _linkAttributes);
-            else reader.Skip();
-        }
     }
 
     /// <summary>Reads the status. False when there is none.</summary>
@@ -314,29 +230,6 @@ internal sealed class SpanReader(AttributeNames names)
         if (reader.TokenType == JsonTokenType.String) return reader.TextInPayload();
         throw SpanPath.Member(member).Fault(
             reader.TokenType == JsonTokenType.Null ? "is missing" : $"must be a string but is {reader.Describe()}");
-    }
-
-    private static double ReadTime(ref Utf8JsonReader reader, ReadOnlySpan<byte> payload, JsonPath path)
-    {
-        switch (reader.TokenType)
-        {
-            case JsonTokenType.String when !reader.ValueIsEscaped:
-                return OtlpInteger.ToMilliseconds(OtlpInteger.Parse(reader.ValueSpan));
-            case JsonTokenType.String:
-                return OtlpInteger.ToMilliseconds(EcmaScriptNumberText.ParseIntegerPrefix(PayloadText.Decode(reader.ValueSpan, isEscaped: true)));
-            case JsonTokenType.Number:
-                return OtlpInteger.ToMilliseconds(double.Parse(reader.ValueSpan, NumberStyles.Float, CultureInfo.InvariantCulture));
-            case JsonTokenType.StartObject:
-                var halves = reader.ReadValue(payload).Record;
-                if (halves.TryGet("high", out var high) && halves.TryGet("low", out var low))
-                {
-                    return OtlpInteger.ToMilliseconds(OtlpInteger.Combine(high, low, path));
-                }
-
-                throw path.Fault("must have 'high' and 'low'");
-            default:
-                throw path.Fault($"must be a time but is {reader.Describe()}");
-        }
     }
 
     /// <summary>Whether the live system can make a record id of a time: its whole seconds have to fit 48 bits.</summary>

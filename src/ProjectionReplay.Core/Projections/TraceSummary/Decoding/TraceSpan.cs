@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace ProjectionReplay.Projections.TraceSummary.Decoding;
 
 /// <summary>The outcome that a span tells of.</summary>
@@ -14,6 +16,9 @@ internal enum SpanStatus : byte
 /// </summary>
 internal sealed class TraceSpan
 {
+    /// <summary>A span with more events is not typical, and their room not worth keeping.</summary>
+    private const int MaxKeptEvents = 256;
+
     private readonly List<SpanEvent> _events = [];
 
     /// <summary>What the span was read from, and its text attributes still stand in.</summary>
@@ -42,7 +47,7 @@ internal sealed class TraceSpan
     public AttributeTable Attributes { get; } = new();
 
     /// <summary>What happened during the span, in the order it was sent.</summary>
-    public ReadOnlySpan<SpanEvent> Events => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_events)[..EventCount];
+    public ReadOnlySpan<SpanEvent> Events => CollectionsMarshal.AsSpan(_events)[..EventCount];
 
     /// <summary>The number of <see cref="Events"/>.</summary>
     public int EventCount { get; private set; }
@@ -51,7 +56,11 @@ internal sealed class TraceSpan
     public ResourceAttributes Resource { get; set; } = ResourceAttributes.None;
 
     /// <summary>Forgets the events.</summary>
-    public void ClearEvents() => EventCount = 0;
+    public void ClearEvents()
+    {
+        EventCount = 0;
+        if (_events.Count > MaxKeptEvents) _events.RemoveRange(MaxKeptEvents, _events.Count - MaxKeptEvents);
+    }
 
     /// <summary>Adds an event, to be filled.</summary>
     public SpanEvent AddEvent()
@@ -71,7 +80,7 @@ internal sealed class SpanEvent
     /// <summary>Ms since 1970 UTC; may be NaN.</summary>
     public double TimeMs { get; set; }
 
-    public AttributeTable Attributes { get; } = new();
+    public AttributeTable Attributes { get; } = new(capacity: 2);
 
     /// <summary>Whether a canonicaliser made something else of it.</summary>
     public bool IsConsumed { get; set; }
