@@ -1,5 +1,3 @@
-using System.Text;
-using dotenv.net;
 using ProjectionReplay.Replay;
 
 namespace ProjectionReplay.Configuration;
@@ -10,19 +8,12 @@ namespace ProjectionReplay.Configuration;
 /// </summary>
 public sealed class ReplayConnections
 {
-    private readonly Lazy<IDictionary<string, string>> _dotEnv;
-    private readonly Func<string, string?> _environment;
-    private readonly string? _directory;
+    private readonly SettingSources _sources;
 
     /// <summary>Sets the sources.</summary>
     /// <param name="directory">The directory whose <c>.env</c> is read, or null for none.</param>
     /// <param name="environment">Reads an environment variable; the process environment when null.</param>
-    public ReplayConnections(string? directory, Func<string, string?>? environment = null)
-    {
-        _directory = directory;
-        _environment = environment ?? Environment.GetEnvironmentVariable;
-        _dotEnv = new(ReadDotEnv);
-    }
+    public ReplayConnections(string? directory, Func<string, string?>? environment = null) => _sources = new(directory, environment);
 
     /// <summary>The ClickHouse URL given as parameter, or null.</summary>
     public string? ClickHouseUrl { get; init; }
@@ -47,33 +38,10 @@ public sealed class ReplayConnections
 
     private ConnectionUrl Resolve(string? given, string server, string parameter, string variable)
     {
-        if (!string.IsNullOrWhiteSpace(given)) return new(given, parameter);
-        if (_environment(variable) is { } inherited && !string.IsNullOrWhiteSpace(inherited)) return new(inherited, variable);
-        if (_dotEnv.Value.TryGetValue(variable, out var kept) && !string.IsNullOrWhiteSpace(kept)) return new(kept, $"{variable} of {DotEnvPath}");
-
-        var file = DotEnvPath is null ? "a .env file (none: the current location is not a folder)"
-            : File.Exists(DotEnvPath) ? $"{variable} in '{DotEnvPath}' (the file has no such line)"
-            : $"{variable} in '{DotEnvPath}' (no such file)";
+        if (_sources.Find(given, parameter, variable) is { } setting) return new(setting.Value, setting.Source);
         throw new ReplayException(
             ReplayError.ConnectionUrlMissing,
-            $"No {server} URL. Give {parameter}, or set the environment variable {variable}, or put {file}.");
-    }
-
-    private string? DotEnvPath => _directory is null ? null : Path.Combine(_directory, ".env");
-
-    private IDictionary<string, string> ReadDotEnv()
-    {
-        if (DotEnvPath is null || !File.Exists(DotEnvPath)) return new Dictionary<string, string>(StringComparer.Ordinal);
-        return DotEnv.Read(new DotEnvOptions(
-            ignoreExceptions: false,
-            envFilePaths: [DotEnvPath],
-            encoding: Encoding.UTF8,
-            trimValues: true,
-            probeForEnv: false,
-            supportExportSyntax: true,
-            supportInlineComments: true,
-            // A $ in a password is a $.
-            supportVariableExpansion: false));
+            $"No {server} URL. Give {parameter}, or set the environment variable {variable}, or put {_sources.DescribeFile(variable)}.");
     }
 }
 

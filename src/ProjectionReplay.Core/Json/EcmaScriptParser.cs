@@ -1,78 +1,91 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 
 namespace ProjectionReplay.Json;
 
-/// <summary>Reads one JSON value as RFC 8259 has it, and lone surrogates besides. Containers wait on a stack of their own.</summary>
+/// <summary>
+/// Reads one JSON value as RFC 8259 has it, and lone surrogates besides. Containers wait on a stack of their own. Text
+/// that is not JSON is common, so that it is told without an exception. For one use.
+/// </summary>
 internal ref struct EcmaScriptParser
 {
+    /// <summary>Where plain text inside a string ends.</summary>
+    private static readonly SearchValues<char> TextEnds = SearchValues.Create([.. Enumerable.Range(0, ' ').Select(unit => (char)unit), '"', '\\']);
+
     private readonly ReadOnlySpan<char> _json;
-    private readonly Stack<Container> _open = new();
+    private Container[] _open = [];
+    private int _depth;
     private int _position;
 
     public EcmaScriptParser(ReadOnlySpan<char> json) => _json = json;
 
-    public EcmaScriptValue Parse()
+    /// <summary>Where the text ceased to be JSON, once <see cref="TryParse"/> said no.</summary>
+    public int FailedAt { get; private set; } = -1;
+
+    public bool TryParse(out EcmaScriptValue value)
     {
         while (true)
         {
             // A container that has just been opened is not a value yet: its first element comes next.
-            if (!TryReadValue(out var value)) continue;
+            if (!TryReadValue(out value, out var isOpened)) return false;
+            if (isOpened) continue;
             while (true)
             {
-                if (!_open.TryPeek(out var container)) return End(value);
-                container.Add(value);
                 SkipWhitespace();
+                if (_depth == 0) return _position == _json.Length || Fail(_position);
+                ref var container = ref _open[_depth - 1];
+                container.Add(value);
                 var separator = Next();
                 if (separator == ',')
                 {
-                    if (container.Record is not null) ReadKey();
+                    if (container.Record is not null && !TryReadKey(ref container)) return false;
                     break;
                 }
 
-                if (separator != container.Closing) throw Invalid(_position - 1);
-                value = _open.Pop().Value;
+                if (separator != container.Closing) return Fail(_position - 1);
+                value = container.Value;
+                _depth--;
             }
         }
     }
 
     /// <summary>Reads a value, or opens a container that is not empty.</summary>
-    private bool TryReadValue(out EcmaScriptValue value)
+    private bool TryReadValue(out EcmaScriptValue value, out bool isOpened)
     {
+        (value, isOpened) = (default, false);
         SkipWhitespace();
         var start = _position;
         switch (Next())
         {
             case '{':
-                return TryReadEmpty(new Container(new EcmaScriptRecord()), out value);
+                return TryOpen(new Container(new EcmaScriptRecord()), out value, out isOpened);
             case '[':
-                return TryReadEmpty(new Container([]), out value);
+                return TryOpen(new Container([]), out value, out isOpened);
             case '"':
-                value = EcmaScriptValue.From(ReadText());
+                if (!TryReadText(out var text)) return false;
+                value = EcmaScriptValue.From(text);
                 return true;
             case 't':
-                Expect("true", start);
                 value = EcmaScriptValue.From(true);
-                return true;
+                return TryReadWord("true", start);
             case 'f':
-                Expect("false", start);
                 value = EcmaScriptValue.From(false);
-                return true;
+                return TryReadWord("false", start);
             case 'n':
-                Expect("null", start);
-                value = EcmaScriptValue.Null;
-                return true;
+                return TryReadWord("null", start);
             case '-' or (>= '0' and <= '9'):
-                value = EcmaScriptValue.From(ReadNumber(start));
+                if (!TryReadNumber(start, out var number)) return false;
+                value = EcmaScriptValue.From(number);
                 return true;
             default:
-                throw Invalid(start);
+                return Fail(start);
         }
     }
 
-    private bool TryReadEmpty(Container container, out EcmaScriptValue value)
+    private bool TryOpen(Container container, out EcmaScriptValue value, out bool isOpened)
     {
-        value = container.Value;
+        (value, isOpened) = (container.Value, false);
         SkipWhitespace();
         if (_position < _json.Length && _json[_position] == container.Closing)
         {
@@ -80,118 +93,135 @@ internal ref struct EcmaScriptParser
             return true;
         }
 
-        _open.Push(container);
-        if (container.Record is not null) ReadKey();
-        return false;
+        isOpened = true;
+        if (_depth == _open.Length) Array.Resize(ref _open, Math.Max(4, _depth * 2));
+        _open[_depth++] = container;
+        return container.Record is null || TryReadKey(ref _open[_depth - 1]);
     }
 
-    private void ReadKey()
+    private bool TryReadKey(ref Container container)
     {
         SkipWhitespace();
-        if (Next() != '"') throw Invalid(_position - 1);
-        _open.Peek().Key = ReadText();
+        if (Next() != '"') return Fail(_position - 1);
+        if (!TryReadText(out var key, isKey: true)) return false;
+        container.Key = key;
         SkipWhitespace();
-        if (Next() != ':') throw Invalid(_position - 1);
+        return Next() == ':' || Fail(_position - 1);
     }
 
-    private string ReadText()
+    private bool TryReadText(out string text, bool isKey = false)
     {
-        var start = _position;
-        StringBuilder? text = null;
+        text = "";
+        StringBuilder? pieces = null;
         while (true)
         {
-            var character = Next();
-            if (character < ' ') throw Invalid(_position - 1);
-            if (character is not ('"' or '\\')) continue;
-
-            var run = _json[start..(_position - 1)];
-            if (character == '"') return text is null ? run.ToString() : text.Append(run).ToString();
-            (text ??= new StringBuilder()).Append(run).Append(ReadEscape());
-            start = _position;
+            var rest = _json[_position..];
+            var length = rest.IndexOfAny(TextEnds);
+            if (length < 0) return Fail(_json.Length);
+            _position += length + 1;
+            switch (rest[length])
+            {
+                case '"':
+                    if (pieces is not null) text = pieces.Append(rest[..length]).ToString();
+                    else text = isKey ? RecentKeys.Get(rest[..length]) : rest[..length].ToString();
+                    return true;
+                case '\\':
+                    if (!TryReadEscape(out var escaped)) return false;
+                    (pieces ??= new StringBuilder()).Append(rest[..length]).Append(escaped);
+                    break;
+                default:
+                    return Fail(_position - 1);
+            }
         }
     }
 
-    private char ReadEscape()
+    private bool TryReadEscape(out char character)
     {
-        switch (Next())
+        character = Next();
+        switch (character)
         {
-            case '"': return '"';
-            case '\\': return '\\';
-            case '/': return '/';
-            case 'b': return '\b';
-            case 'f': return '\f';
-            case 'n': return '\n';
-            case 'r': return '\r';
-            case 't': return '\t';
+            case '"' or '\\' or '/': return true;
+            case 'b': character = '\b'; return true;
+            case 'f': character = '\f'; return true;
+            case 'n': character = '\n'; return true;
+            case 'r': character = '\r'; return true;
+            case 't': character = '\t'; return true;
             case 'u':
                 if (_json.Length - _position < 4
                     || !ushort.TryParse(_json.Slice(_position, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var unit))
                 {
-                    throw Invalid(_position);
+                    return Fail(_position);
                 }
 
                 _position += 4;
-                return (char)unit;
+                character = (char)unit;
+                return true;
             default:
-                throw Invalid(_position - 1);
+                return Fail(_position - 1);
         }
     }
 
-    private double ReadNumber(int start)
+    private bool TryReadNumber(int start, out double number)
     {
+        number = 0;
         _position = start;
         if (_json[_position] == '-') _position++;
         var leadingZero = _position < _json.Length && _json[_position] == '0';
-        if (ReadDigits() > 1 && leadingZero) throw Invalid(start);
+        if (!TryReadDigits(out var digits)) return false;
+        if (digits > 1 && leadingZero) return Fail(start);
 
         if (_position < _json.Length && _json[_position] == '.')
         {
             _position++;
-            ReadDigits();
+            if (!TryReadDigits(out _)) return false;
         }
 
         if (_position < _json.Length && _json[_position] is 'e' or 'E')
         {
             _position++;
             if (_position < _json.Length && _json[_position] is '+' or '-') _position++;
-            ReadDigits();
+            if (!TryReadDigits(out _)) return false;
         }
 
-        return double.Parse(_json[start.._position], NumberStyles.Float, CultureInfo.InvariantCulture);
+        number = double.Parse(_json[start.._position], NumberStyles.Float, CultureInfo.InvariantCulture);
+        return true;
     }
 
-    private int ReadDigits()
+    private bool TryReadDigits(out int count)
     {
         var start = _position;
         while (_position < _json.Length && char.IsAsciiDigit(_json[_position])) _position++;
-        if (_position == start) throw Invalid(_position);
-        return _position - start;
+        count = _position - start;
+        return count > 0 || Fail(_position);
     }
 
-    private void Expect(string word, int start)
+    private bool TryReadWord(string word, int start)
     {
-        if (!_json[start..].StartsWith(word, StringComparison.Ordinal)) throw Invalid(start);
+        if (!_json[start..].StartsWith(word, StringComparison.Ordinal)) return Fail(start);
         _position = start + word.Length;
+        return true;
     }
 
-    private EcmaScriptValue End(EcmaScriptValue value)
+    /// <summary>The next character; beyond the end a NUL, which is not JSON anywhere.</summary>
+    private char Next()
     {
-        SkipWhitespace();
-        return _position == _json.Length ? value : throw Invalid(_position);
+        var position = _position++;
+        return position < _json.Length ? _json[position] : '\0';
     }
-
-    private char Next() => _position < _json.Length ? _json[_position++] : throw Invalid(_position);
 
     private void SkipWhitespace()
     {
         while (_position < _json.Length && _json[_position] is ' ' or '\t' or '\n' or '\r') _position++;
     }
 
-    private static FormatException Invalid(int position) =>
-        new(string.Create(CultureInfo.InvariantCulture, $"Not valid JSON at character {position}."));
+    private bool Fail(int position)
+    {
+        FailedAt = Math.Min(position, _json.Length);
+        return false;
+    }
 
     /// <summary>A list or a record that is still being read.</summary>
-    private sealed class Container
+    private struct Container
     {
         private readonly List<EcmaScriptValue>? _list;
 
@@ -204,11 +234,11 @@ internal ref struct EcmaScriptParser
         /// <summary>The key of the member whose value comes next.</summary>
         public string Key { get; set; } = "";
 
-        public char Closing => Record is null ? ']' : '}';
+        public readonly char Closing => Record is null ? ']' : '}';
 
-        public EcmaScriptValue Value => Record is null ? EcmaScriptValue.From(_list!) : EcmaScriptValue.From(Record);
+        public readonly EcmaScriptValue Value => Record is null ? EcmaScriptValue.From(_list!) : EcmaScriptValue.From(Record);
 
-        public void Add(EcmaScriptValue value)
+        public readonly void Add(EcmaScriptValue value)
         {
             if (Record is null) _list!.Add(value);
             else Record.Set(Key, value);

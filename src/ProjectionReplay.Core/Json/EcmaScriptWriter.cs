@@ -1,34 +1,34 @@
 using System.Buffers;
 using System.Globalization;
-using System.Text;
 
 namespace ProjectionReplay.Json;
 
 /// <summary>Writes one value as <c>JSON.stringify</c> does. Containers wait on a stack of their own. For one use.</summary>
-internal sealed class EcmaScriptWriter
+internal ref struct EcmaScriptWriter
 {
     /// <summary>What a string may have to escape; surrogates only where they stand alone.</summary>
     private static readonly SearchValues<char> Suspects = SearchValues.Create(
         [.. Enumerable.Range(0, ' ').Select(unit => (char)unit), '"', '\\', .. Enumerable.Range(0xD800, 0x800).Select(unit => (char)unit)]);
 
-    private readonly StringBuilder _text = new();
-    private readonly Stack<Container> _open = new();
+    private char[] _text;
+    private int _length;
+    private Container[] _open = [];
+    private int _depth;
+
+    public EcmaScriptWriter() => _text = ArrayPool<char>.Shared.Rent(1024);
 
     public string Write(EcmaScriptValue value)
     {
         WriteValue(value);
-        while (_open.TryPeek(out var container))
+        while (_depth > 0)
         {
-            if (!container.MoveNext(_text, out var element))
-            {
-                _open.Pop();
-                continue;
-            }
-
-            WriteValue(element);
+            if (MoveNext(ref _open[_depth - 1], out var element)) WriteValue(element);
+            else _depth--;
         }
 
-        return _text.ToString();
+        var text = new string(_text, 0, _length);
+        ArrayPool<char>.Shared.Return(_text);
+        return text;
     }
 
     private void WriteValue(EcmaScriptValue value)
@@ -36,102 +36,128 @@ internal sealed class EcmaScriptWriter
         switch (value.Kind)
         {
             case EcmaScriptKind.Boolean:
-                _text.Append(value.Boolean ? "true" : "false");
+                Append(value.Boolean ? "true" : "false");
                 break;
             case EcmaScriptKind.Number when double.IsFinite(value.Number):
-                Span<char> number = stackalloc char[EcmaScriptNumber.MaxTextLength];
-                _text.Append(number[..EcmaScriptNumber.Format(value.Number, number)]);
+                _length += EcmaScriptNumber.Format(value.Number, Reserve(EcmaScriptNumber.MaxTextLength));
                 break;
             case EcmaScriptKind.Text:
-                WriteText(_text, value.Text);
+                WriteText(value.Text);
                 break;
             case EcmaScriptKind.List:
-                _text.Append('[');
-                _open.Push(new Container(value.List));
+                Append('[');
+                Open(value);
                 break;
             case EcmaScriptKind.Record:
-                _text.Append('{');
-                _open.Push(new Container(value.Record));
+                Append('{');
+                Open(value);
                 break;
             default:
-                _text.Append("null");
+                Append("null");
                 break;
         }
     }
 
-    private static void WriteText(StringBuilder text, ReadOnlySpan<char> value)
+    private void Open(EcmaScriptValue container)
     {
-        text.Append('"');
-        while (value.IndexOfAny(Suspects) is >= 0 and var suspect)
-        {
-            text.Append(value[..suspect]);
-            value = value[suspect..];
-            if (value.Length > 1 && char.IsSurrogatePair(value[0], value[1]))
-            {
-                text.Append(value[..2]);
-                value = value[2..];
-                continue;
-            }
-
-            WriteEscape(text, value[0]);
-            value = value[1..];
-        }
-
-        text.Append(value).Append('"');
+        if (_depth == _open.Length) Array.Resize(ref _open, Math.Max(4, _depth * 2));
+        _open[_depth++] = new Container(container);
     }
 
-    private static void WriteEscape(StringBuilder text, char character)
+    /// <summary>Writes what stands before the next element of a container and hands it over, or closes the container.</summary>
+    private bool MoveNext(ref Container container, out EcmaScriptValue element)
+    {
+        element = default;
+        var value = container.Value;
+        var isList = value.Kind == EcmaScriptKind.List;
+        if (container.Written == (isList ? value.List.Count : value.Record.Count))
+        {
+            Append(isList ? ']' : '}');
+            return false;
+        }
+
+        if (container.Written > 0) Append(',');
+        if (isList)
+        {
+            element = value.List[container.Written];
+        }
+        else
+        {
+            (var key, element) = value.Record[container.Written];
+            WriteText(key);
+            Append(':');
+        }
+
+        container.Written++;
+        return true;
+    }
+
+    private void WriteText(ReadOnlySpan<char> value)
+    {
+        Append('"');
+        while (value.IndexOfAny(Suspects) is >= 0 and var suspect)
+        {
+            var isPair = suspect + 1 < value.Length && char.IsSurrogatePair(value[suspect], value[suspect + 1]);
+            var plain = isPair ? suspect + 2 : suspect;
+            Append(value[..plain]);
+            if (!isPair) WriteEscape(value[plain++]);
+            value = value[plain..];
+        }
+
+        Append(value);
+        Append('"');
+    }
+
+    private void WriteEscape(char character)
     {
         switch (character)
         {
-            case '"': text.Append("\\\""); break;
-            case '\\': text.Append("\\\\"); break;
-            case '\b': text.Append("\\b"); break;
-            case '\t': text.Append("\\t"); break;
-            case '\n': text.Append("\\n"); break;
-            case '\f': text.Append("\\f"); break;
-            case '\r': text.Append("\\r"); break;
-            default: text.Append(CultureInfo.InvariantCulture, $"\\u{(int)character:x4}"); break;
+            case '"': Append("\\\""); break;
+            case '\\': Append("\\\\"); break;
+            case '\b': Append("\\b"); break;
+            case '\t': Append("\\t"); break;
+            case '\n': Append("\\n"); break;
+            case '\f': Append("\\f"); break;
+            case '\r': Append("\\r"); break;
+            default:
+                Append("\\u");
+                ((int)character).TryFormat(Reserve(4), out var written, "x4", CultureInfo.InvariantCulture);
+                _length += written;
+                break;
         }
     }
 
-    /// <summary>A list or a record that is still being written.</summary>
-    private sealed class Container
+    private void Append(char character)
     {
-        private readonly List<EcmaScriptValue>? _list;
-        private readonly IEnumerator<KeyValuePair<string, EcmaScriptValue>>? _members;
-        private int _written;
+        Reserve(1)[0] = character;
+        _length++;
+    }
 
-        public Container(List<EcmaScriptValue> list) => _list = list;
+    private void Append(ReadOnlySpan<char> characters)
+    {
+        characters.CopyTo(Reserve(characters.Length));
+        _length += characters.Length;
+    }
 
-        public Container(EcmaScriptRecord record) => _members = record.GetEnumerator();
-
-        /// <summary>Writes what stands before the next element and hands it over, or closes the container.</summary>
-        public bool MoveNext(StringBuilder text, out EcmaScriptValue element)
+    private Span<char> Reserve(int count)
+    {
+        if (_text.Length - _length < count)
         {
-            element = default;
-            var hasNext = _list is null ? _members!.MoveNext() : _written < _list.Count;
-            if (!hasNext)
-            {
-                text.Append(_list is null ? '}' : ']');
-                _members?.Dispose();
-                return false;
-            }
-
-            if (_written > 0) text.Append(',');
-            if (_list is null)
-            {
-                WriteText(text, _members!.Current.Key);
-                text.Append(':');
-                element = _members.Current.Value;
-            }
-            else
-            {
-                element = _list[_written];
-            }
-
-            _written++;
-            return true;
+            var larger = ArrayPool<char>.Shared.Rent(Math.Max(checked(_length + count), (int)Math.Min(2L * _text.Length, Array.MaxLength)));
+            _text.AsSpan(0, _length).CopyTo(larger);
+            ArrayPool<char>.Shared.Return(_text);
+            _text = larger;
         }
+
+        return _text.AsSpan(_length);
+    }
+
+    /// <summary>A list or a record that is still being written.</summary>
+    private struct Container(EcmaScriptValue value)
+    {
+        public EcmaScriptValue Value { get; } = value;
+
+        /// <summary>The elements written so far.</summary>
+        public int Written { get; set; }
     }
 }

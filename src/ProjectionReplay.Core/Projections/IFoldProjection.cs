@@ -12,6 +12,14 @@ public interface IFoldProjection
     /// <summary>What the projection is called, which events it folds, and where its states go.</summary>
     ProjectionDefinition Definition { get; }
 
+    /// <summary>
+    /// Reads what the projection needs besides events, so that a run which cannot have it fails before it begins. The
+    /// default is nothing.
+    /// </summary>
+    internal void Prepare()
+    {
+    }
+
     /// <summary>Opens the fold for one run: the projection together with its store.</summary>
     internal IProjectionRun OpenRun(StoreConnections connections);
 }

@@ -19,12 +19,16 @@ internal static class PayloadText
     public static string Decode(ReadOnlySpan<byte> json, bool isEscaped)
     {
         if (!isEscaped) return Encoding.UTF8.GetString(json);
-        if (json.Length <= MaxStackLength) return Unescape(json, stackalloc char[MaxStackLength]);
+        if (json.Length <= MaxStackLength)
+        {
+            Span<char> text = stackalloc char[MaxStackLength];
+            return new string(text[..Unescape(json, text)]);
+        }
 
         var characters = ArrayPool<char>.Shared.Rent(json.Length);
         try
         {
-            return Unescape(json, characters);
+            return new string(characters.AsSpan(0, Unescape(json, characters)));
         }
         finally
         {
@@ -32,7 +36,15 @@ internal static class PayloadText
         }
     }
 
-    private static string Unescape(ReadOnlySpan<byte> json, Span<char> characters)
+    /// <summary>Decodes into characters.</summary>
+    /// <param name="json">The bytes between the quotes.</param>
+    /// <param name="isEscaped">Whether there is an escape among them.</param>
+    /// <param name="characters">As many as there are bytes, at least.</param>
+    /// <returns>The number of characters written.</returns>
+    public static int Decode(ReadOnlySpan<byte> json, bool isEscaped, Span<char> characters) =>
+        isEscaped ? Unescape(json, characters) : Encoding.UTF8.GetChars(json, characters);
+
+    private static int Unescape(ReadOnlySpan<byte> json, Span<char> characters)
     {
         // No byte makes more than one UTF-16 unit, so that the characters cannot run out.
         var length = 0;
@@ -54,7 +66,6 @@ internal static class PayloadText
             if (escape == (byte)'u') json = json[4..];
         }
 
-        length += Encoding.UTF8.GetChars(json, characters[length..]);
-        return new string(characters[..length]);
+        return length + Encoding.UTF8.GetChars(json, characters[length..]);
     }
 }

@@ -1,7 +1,10 @@
+using ProjectionReplay.Configuration;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.ExperimentRunState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Projections.TenantDailyEventStats;
+using ProjectionReplay.Projections.TraceSummary;
+using ProjectionReplay.Projections.TraceSummary.Prices;
 using ProjectionReplay.Replay;
 
 namespace ProjectionReplay.Projections;
@@ -30,8 +33,8 @@ public sealed class ProjectionCatalog
         Entries = [.. _byName.Values.OrderBy(entry => entry.Name, StringComparer.Ordinal)];
     }
 
-    /// <summary>The projections that come with the product.</summary>
-    public static ProjectionCatalog BuiltIn { get; } = new(BuiltInEntries());
+    /// <summary>The projections that come with the product, with its own prices of models.</summary>
+    public static ProjectionCatalog BuiltIn { get; } = new(BuiltInEntries(new ModelPriceSettings(directory: null, _ => null)));
 
     /// <summary>All projections, in the order of their names.</summary>
     public IReadOnlyList<CatalogEntry> Entries { get; }
@@ -42,15 +45,18 @@ public sealed class ProjectionCatalog
     /// <see cref="FoldProjection{TState}"/> and has a public constructor without parameters is a projection. An
     /// assembly stays loaded until the process ends.
     /// </param>
+    /// <param name="prices">
+    /// Where <c>traceSummary</c> finds the prices of models, read when it is replayed; those of the product when null.
+    /// </param>
     /// <exception cref="ReplayException">
     /// <see cref="ReplayError.ProjectionAssemblyInvalid"/>: an assembly cannot be loaded or holds no projection, a
     /// definition breaks a rule, or two projections share a name.
     /// </exception>
-    public static ProjectionCatalog Load(IEnumerable<string> assemblyPaths)
+    public static ProjectionCatalog Load(IEnumerable<string> assemblyPaths, ModelPriceSettings? prices = null)
     {
         var paths = assemblyPaths.Select(ProjectionAssembly.FullPath).Distinct(StringComparer.Ordinal);
         return new ProjectionCatalog([
-            .. BuiltIn.Entries,
+            .. prices is null ? BuiltIn.Entries : BuiltInEntries(prices),
             .. paths.SelectMany(path => ProjectionAssembly.Load(path).Select(projection => new CatalogEntry(projection, path))),
         ]);
     }
@@ -70,7 +76,7 @@ public sealed class ProjectionCatalog
     /// <summary>A catalog of the built-in projections and some more.</summary>
     internal static ProjectionCatalog With(IEnumerable<CatalogEntry> entries) => new([.. BuiltIn.Entries, .. entries]);
 
-    private static IEnumerable<CatalogEntry> BuiltInEntries() =>
+    private static IEnumerable<CatalogEntry> BuiltInEntries(ModelPriceSettings prices) =>
         from projection in new IFoldProjection[]
         {
             new EvaluationStateProjection(),
@@ -79,6 +85,7 @@ public sealed class ProjectionCatalog
             TenantDailyBillableEventsProjection.ForProjects(),
             TenantDailyEventStatsProjection.ForTenants(),
             TenantDailyEventStatsProjection.ForProjects(),
+            new TraceSummaryProjection(new Lazy<ModelPrices>(prices.Read)),
         }
         select new CatalogEntry(projection, BuiltInSource);
 }

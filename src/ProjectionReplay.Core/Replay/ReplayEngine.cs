@@ -35,6 +35,7 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
     {
         request.Options.Validate();
         Check(request);
+        request.Projection.Prepare();
         var definition = request.Projection.Definition;
         var faults = new FaultPolicy(messages, _timeProvider, RetriesToPrepare);
         var needsPostgres = !isDryRun && definition.Store == ProjectionStoreKind.Postgres;

@@ -29,6 +29,9 @@ public enum ReplayError
     /// <summary>An assembly with projections could not be loaded, or two projections share a name.</summary>
     ProjectionAssemblyInvalid,
 
+    /// <summary>The file of model prices cannot be read.</summary>
+    ModelPricesInvalid,
+
     /// <summary>An option is out of range.</summary>
     OptionInvalid,
 

@@ -20,11 +20,15 @@ public sealed class ClickHouseLatestRowStore<TState>(ClickHouseDatabase database
         var states = batch.States;
         if (states.Count == 0) return [];
 
-        await database.InsertAsync(
-            table.Name,
-            [.. table.Columns.Select(column => (column.Name, column.Type))],
-            (stream, token) => WriteRowsAsync(states, stream, token),
-            cancellationToken).ConfigureAwait(false);
+        foreach (var rows in PartitionGroups.Cut(states, table.PartitionTime))
+        {
+            await database.InsertAsync(
+                table.Name,
+                [.. table.Columns.Select(column => (column.Name, column.Type))],
+                (stream, token) => WriteRowsAsync(rows, stream, token),
+                cancellationToken).ConfigureAwait(false);
+        }
+
         return [.. table.Cautions.Where(caution => states.Any(state => caution.When(state.State))).Select(caution => caution.Message)];
     }
 

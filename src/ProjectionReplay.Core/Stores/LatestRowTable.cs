@@ -26,6 +26,20 @@ public sealed class LatestRowTable<TState>
     /// <summary>What the operator is told, once a run, when a stored state calls for it.</summary>
     public IReadOnlyList<Caution> Cautions => _cautions;
 
+    /// <summary>What <c>PARTITION BY toYearWeek(…)</c> of the table is about, in ms since 1970 UTC; null when there is no such key.</summary>
+    internal Func<ProjectedState<TState>, long>? PartitionTime { get; private set; }
+
+    /// <summary>
+    /// Says which time the table is partitioned by, week by week, so that no insert touches more partitions than the
+    /// server allows. A time that the server fills in needs none: it is the same for all rows.
+    /// </summary>
+    /// <param name="time">The time of a row, ms since 1970 UTC.</param>
+    public LatestRowTable<TState> PartitionedByWeekOf(Func<ProjectedState<TState>, long> time)
+    {
+        PartitionTime = time;
+        return this;
+    }
+
     /// <summary>Has the operator told <paramref name="message"/>, once a run, when a stored state meets a condition.</summary>
     public LatestRowTable<TState> Warn(Func<TState, bool> when, string message)
     {
@@ -51,6 +65,40 @@ public sealed class LatestRowTable<TState>
         {
             var flag = value(row);
             if (!writer.WriteIsNull(flag is null)) writer.WriteByte(flag!.Value ? (byte)1 : (byte)0);
+        });
+
+    /// <summary>A Bool column.</summary>
+    public LatestRowTable<TState> Bool(string name, Func<ProjectedState<TState>, bool> value) =>
+        Add(name, "Bool", (row, writer) => writer.WriteByte(value(row) ? (byte)1 : (byte)0));
+
+    /// <summary>A Nullable(Bool) column.</summary>
+    public LatestRowTable<TState> NullableBool(string name, Func<ProjectedState<TState>, bool?> value) =>
+        Add(name, "Nullable(Bool)", (row, writer) =>
+        {
+            var flag = value(row);
+            if (!writer.WriteIsNull(flag is null)) writer.WriteByte(flag!.Value ? (byte)1 : (byte)0);
+        });
+
+    /// <summary>An Array(String) column.</summary>
+    public LatestRowTable<TState> StringArray(string name, Func<ProjectedState<TState>, IReadOnlyList<string>> value) =>
+        Add(name, "Array(String)", (row, writer) =>
+        {
+            var elements = value(row);
+            writer.WriteVarUInt((ulong)elements.Count);
+            foreach (var element in elements) writer.WriteString(element);
+        });
+
+    /// <summary>A Map(String, String) column. The pairs are stored in the order given; their keys must differ.</summary>
+    public LatestRowTable<TState> StringMap(string name, Func<ProjectedState<TState>, IReadOnlyList<KeyValuePair<string, string>>> value) =>
+        Add(name, "Map(String, String)", (row, writer) =>
+        {
+            var pairs = value(row);
+            writer.WriteVarUInt((ulong)pairs.Count);
+            foreach (var (key, text) in pairs)
+            {
+                writer.WriteString(key);
+                writer.WriteString(text);
+            }
         });
 
     /// <summary>A UInt32 column.</summary>

@@ -20,6 +20,9 @@ internal static class StorableValue
     /// <summary>2^64, the first double that UInt64 has no room for.</summary>
     private const double UInt64Limit = 18_446_744_073_709_551_616d;
 
+    /// <summary>2^63, the first double that Int64 has no room for.</summary>
+    private const double Int64Limit = 9_223_372_036_854_775_808d;
+
     /// <summary>Whether a number has a fraction that an integer column cannot hold.</summary>
     public static bool IsFractional(double? value) => value is { } number && double.IsFinite(number) && number != Math.Floor(number);
 
@@ -36,6 +39,13 @@ internal static class StorableValue
         value >= 0 && EcmaScriptNumber.RoundHalfUp(value) is < UInt64Limit and var rounded
             ? (ulong)rounded
             : throw NotStorable(aggregate, column, EcmaScriptNumber.ToText(value), "an integer from 0 to 18446744073709551615");
+
+    /// <summary>The nearest Int64, halves rounded up.</summary>
+    /// <exception cref="ReplayException"><see cref="ReplayError.StateNotStorable"/>: it is too large, either way.</exception>
+    public static long Int64(AggregateKey aggregate, string column, double value) =>
+        EcmaScriptNumber.RoundHalfUp(value) is >= -Int64Limit and < Int64Limit and var rounded
+            ? (long)rounded
+            : throw NotStorable(aggregate, column, EcmaScriptNumber.ToText(value), "an integer from -9223372036854775808 to 9223372036854775807");
 
     /// <summary>A time in ms since 1970 UTC, as it is.</summary>
     /// <exception cref="ReplayException"><see cref="ReplayError.StateNotStorable"/>: no DateTime64 has it.</exception>

@@ -100,13 +100,22 @@ public sealed class InvokeProjectionReplayCommand : PSCmdlet, IDisposable
     [SupportsWildcards]
     public string[] Path { get; set; } = [];
 
+    /// <summary>
+    /// The file with the prices of models, for <c>traceSummary</c>; else <c>PROJECTION_REPLAY_MODEL_PRICES</c>, else
+    /// <c>.env</c>, else the file that comes with the module.
+    /// </summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? ModelPricePath { get; set; }
+
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
         var working = Projection.FirstOrDefault();
         try
         {
-            var lookup = ProjectionLookup.Load(this, Path);
+            var prices = new ModelPriceSettings(Locations.FindDirectory(this)) { ModelPricePath = Locations.ResolveFile(this, ModelPricePath) };
+            var lookup = ProjectionLookup.Load(this, Path, prices);
             var projections = Projection.Select(lookup.Find).ToArray();
             _session ??= CreateSession();
             foreach (var projection in projections)

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using ProjectionReplay.Replay;
 
 namespace ProjectionReplay.PowerShell;
 
@@ -38,6 +39,15 @@ internal static class Locations
         }
 
         return path;
+    }
+
+    /// <summary>The full path of a file that need not be there, or null for none.</summary>
+    /// <exception cref="ReplayException">It is not in the file system.</exception>
+    public static string? ResolveFile(PSCmdlet cmdlet, string? given)
+    {
+        if (given is null) return null;
+        var path = cmdlet.SessionState.Path.GetUnresolvedProviderPathFromPSPath(given, out var provider, out _);
+        return provider.Name == FileSystem ? path : throw new ReplayException(ReplayError.ModelPricesInvalid, Strings.PathNotFileSystem.With(given, provider.Name));
     }
 
     private static void Fail(PSCmdlet cmdlet, string message, object? target) => cmdlet.ThrowTerminatingError(

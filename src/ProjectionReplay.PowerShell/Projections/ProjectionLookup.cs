@@ -1,5 +1,6 @@
 using System.Collections.ObjectModel;
 using System.Management.Automation;
+using ProjectionReplay.Configuration;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Replay;
 
@@ -27,17 +28,18 @@ internal sealed class ProjectionLookup
     /// <summary>Loads them.</summary>
     /// <param name="cmdlet">Whose location relative paths start from.</param>
     /// <param name="paths">Assemblies as PowerShell paths; wildcards are expanded.</param>
+    /// <param name="prices">Where the prices of models come from; the product's own when null.</param>
     /// <exception cref="ReplayException">An assembly cannot be loaded.</exception>
-    public static ProjectionLookup Load(PSCmdlet cmdlet, IEnumerable<string> paths) =>
-        Load(paths.Where(path => path != ProjectionInfo.BuiltIn).SelectMany(path => Expand(cmdlet, path)));
+    public static ProjectionLookup Load(PSCmdlet cmdlet, IEnumerable<string> paths, ModelPriceSettings? prices = null) =>
+        Load(paths.Where(path => path != ProjectionInfo.BuiltIn).SelectMany(path => Expand(cmdlet, path)), prices);
 
     /// <summary>Loads them from files.</summary>
     /// <exception cref="ReplayException">An assembly cannot be loaded.</exception>
-    public static ProjectionLookup Load(IEnumerable<string> files)
+    public static ProjectionLookup Load(IEnumerable<string> files, ModelPriceSettings? prices = null)
     {
         var listed = Environment.GetEnvironmentVariable(PathVariable)?.Split(
             System.IO.Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        return new(ProjectionCatalog.Load((listed ?? []).Concat(files)));
+        return new(ProjectionCatalog.Load((listed ?? []).Concat(files), prices));
     }
 
     /// <summary>Finds a projection by its name, whatever its case, as is PowerShell's way.</summary>

@@ -26,6 +26,7 @@ internal static class ReplayErrors
         ReplayError.ClickHouseUnavailable or ReplayError.RedisUnavailable or ReplayError.PostgresUnavailable
             => ErrorCategory.ConnectionError,
         ReplayError.InvalidEventPayload or ReplayError.EventLogInvalid or ReplayError.StateNotStorable or ReplayError.ProjectionAssemblyInvalid
+            or ReplayError.ModelPricesInvalid
             => ErrorCategory.InvalidData,
         ReplayError.PreviousRunFound or ReplayError.RebuildInterrupted => ErrorCategory.ResourceExists,
         ReplayError.RebuildNotPossible => ErrorCategory.InvalidOperation,

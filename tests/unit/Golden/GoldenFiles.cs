@@ -1,4 +1,6 @@
 using System.Text.Json;
+using ProjectionReplay.Cmdlets;
+using ProjectionReplay.Projections.TraceSummary.Prices;
 
 namespace ProjectionReplay.Golden;
 
@@ -15,6 +17,22 @@ internal static class GoldenFiles
 
     /// <summary>The rows that are stored for events.storable.jsonl.</summary>
     public static IReadOnlyList<JsonElement> Rows(string table) => [.. Lines($"tables/{table}.jsonl")];
+
+    /// <summary>
+    /// The prices that the golden costs were computed with: those of the models that occur, and the whole table where
+    /// it is at hand.
+    /// </summary>
+    public static IReadOnlyDictionary<string, ModelPrices> PriceTables()
+    {
+        var tables = new Dictionary<string, ModelPrices> { ["the models that occur"] = ModelPriceFile.Read(PathOf("occurring-model-prices.json"), "the tests") };
+        var shared = Path.Combine(RepositoryLayout.Root, "..", "shared", "golden", "model-prices.json");
+        if (File.Exists(shared)) tables["the whole table"] = new ModelPrices(JsonElement.Parse(File.ReadAllBytes(shared)).EnumerateArray().Select(ReadPrice));
+        return tables;
+    }
+
+    private static KeyValuePair<string, ModelPrice> ReadPrice(JsonElement entry) => new(
+        entry.GetProperty("model").GetString()!,
+        new ModelPrice(entry.GetProperty("inputCostPerToken").GetDouble(), entry.GetProperty("outputCostPerToken").GetDouble()));
 
     private static IEnumerable<JsonElement> Lines(string file) => File.ReadLines(PathOf(file)).Select(line => JsonElement.Parse(line));
 

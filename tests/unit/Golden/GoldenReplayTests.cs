@@ -4,6 +4,8 @@ using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.ExperimentRunState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Projections.TenantDailyEventStats;
+using ProjectionReplay.Projections.TraceSummary;
+using ProjectionReplay.Projections.TraceSummary.Prices;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;
 
@@ -29,6 +31,7 @@ public sealed class GoldenReplayTests(TestServers servers)
             TenantDailyBillableEventsProjection.ForTenants(),
             TenantDailyEventStatsProjection.ForProjects(),
             TenantDailyEventStatsProjection.ForTenants(),
+            new TraceSummaryProjection(new Lazy<ModelPrices>(GoldenFiles.PriceTables().Values.Last())),
         ];
         foreach (var projection in projections)
         {
@@ -41,6 +44,7 @@ public sealed class GoldenReplayTests(TestServers servers)
 
         await AssertTableAsync("evaluation_states", "EvaluationId");
         await AssertTableAsync("experiment_runs", "RunId");
+        await AssertTableAsync("trace_summaries", "TraceId");
         await AssertCountersAsync("projectDailyBillableEvents", "ProjectDailyBillableEvents", "projectId");
         await AssertCountersAsync("projectDailyBillableEvents", "TenantDailyBillableEvents", "tenantId");
         await AssertCountersAsync("projectDailySdkUsage", "ProjectDailySdkUsage", "projectId");
@@ -93,7 +97,7 @@ public sealed class GoldenReplayTests(TestServers servers)
 
     private async Task StartAfreshAsync()
     {
-        foreach (var table in (string[])["event_log", "evaluation_states", "experiment_runs"])
+        foreach (var table in (string[])["event_log", "evaluation_states", "experiment_runs", "trace_summaries"])
         {
             await servers.ExecuteAsync($"DELETE FROM {table} WHERE TenantId IN ({TenantList})");
         }

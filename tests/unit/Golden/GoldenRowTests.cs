@@ -3,6 +3,8 @@ using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.ExperimentRunState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Projections.TenantDailyEventStats;
+using ProjectionReplay.Projections.TraceSummary;
+using ProjectionReplay.Projections.TraceSummary.Prices;
 using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Golden;
@@ -21,6 +23,16 @@ public sealed class GoldenRowTests
     {
         var states = await new ExperimentRunStateProjection().FoldAsync(GoldenFiles.Events("events.storable.jsonl"));
         AssertRowsMatch(ExperimentRunTable.Rows, states, "RunId");
+    }
+
+    [Fact]
+    public async Task Traces_are_stored_as_the_golden_rows()
+    {
+        foreach (var prices in GoldenFiles.PriceTables().Values)
+        {
+            var states = await new TraceSummaryProjection(new Lazy<ModelPrices>(prices)).FoldAsync(GoldenFiles.Events("events.storable.jsonl"));
+            AssertRowsMatch(TraceSummaryTable.Rows, states, "TraceId");
+        }
     }
 
     [Fact]

@@ -38,6 +38,20 @@ internal static class StoredRow
         }
     }
 
+    private static JsonArray ReadArray(ref ReadOnlySpan<byte> bytes)
+    {
+        var array = new JsonArray();
+        for (var count = Take(ref bytes, 1)[0]; count > 0; count--) array.Add(ReadString(ref bytes));
+        return array;
+    }
+
+    private static JsonObject ReadMap(ref ReadOnlySpan<byte> bytes)
+    {
+        var map = new JsonObject();
+        for (var count = Take(ref bytes, 1)[0]; count > 0; count--) map.Add(ReadString(ref bytes), ReadString(ref bytes));
+        return map;
+    }
+
     private static JsonNode? Read(ref ReadOnlySpan<byte> bytes, string type)
     {
         const string Nullable = "Nullable(";
@@ -48,10 +62,14 @@ internal static class StoredRow
 
         return type switch
         {
+            "Array(String)" => ReadArray(ref bytes),
+            "Map(String, String)" => ReadMap(ref bytes),
+            "Bool" => Take(ref bytes, 1)[0] == 1,
             "String" => ReadString(ref bytes),
             "UInt8" => (double)Take(ref bytes, 1)[0],
             "UInt32" => (double)BinaryPrimitives.ReadUInt32LittleEndian(Take(ref bytes, 4)),
             "UInt64" => (double)BinaryPrimitives.ReadUInt64LittleEndian(Take(ref bytes, 8)),
+            "Int64" => (double)BinaryPrimitives.ReadInt64LittleEndian(Take(ref bytes, 8)),
             "Float64" => BinaryPrimitives.ReadDoubleLittleEndian(Take(ref bytes, 8)),
             "DateTime64(3)" => DateTimeOffset.FromUnixTimeMilliseconds(BinaryPrimitives.ReadInt64LittleEndian(Take(ref bytes, 8)))
                 .ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture),

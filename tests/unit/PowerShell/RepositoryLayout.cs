@@ -3,8 +3,11 @@ namespace ProjectionReplay.Cmdlets;
 /// <summary>Where the build puts what tests use.</summary>
 internal static class RepositoryLayout
 {
+    /// <summary>The folder that everything is in.</summary>
+    public static string Root { get; } = FindRoot();
+
     /// <summary>The module's manifest.</summary>
-    public static string Manifest { get; } = Path.Combine(FindRoot(), "ProjectionReplay.psd1");
+    public static string Manifest { get; } = Path.Combine(Root, "ProjectionReplay.psd1");
 
     /// <summary>The program of <c>tests/shell</c>, built in the configuration that these tests were built in.</summary>
     public static string TestShell => Program("tests/shell", "ProjectionReplay.TestShell.dll");
@@ -18,7 +21,7 @@ internal static class RepositoryLayout
     private static string Program(string folder, string file)
     {
         var output = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
-        return Path.Combine(FindRoot(), folder, "bin", output.Parent!.Name, output.Name, file);
+        return Path.Combine(Root, folder, "bin", output.Parent!.Name, output.Name, file);
     }
 
     private static string FindRoot()

@@ -44,7 +44,7 @@ public sealed class ProjectionCatalogTests
         Assert.Equal(
             [
                 "evaluationState", "experimentRunState", "projectDailyBillableEvents", "projectDailySdkUsage",
-                "tenantDailyBillableEvents", "tenantDailyEventStats",
+                "tenantDailyBillableEvents", "tenantDailyEventStats", "traceSummary",
             ],
             ProjectionCatalog.BuiltIn.Entries.Select(entry => entry.Name));
 
@@ -55,6 +55,7 @@ public sealed class ProjectionCatalogTests
     [InlineData("projectDailyBillableEvents", "{global_projections/projection/projectDailyBillableEvents}", "ProjectDailyBillableEvents", "2026-02-17")]
     [InlineData("tenantDailyEventStats", "{global_projections/projection/tenantDailyEventStats}", "TenantDailyEventStats", "2026-02-16")]
     [InlineData("projectDailySdkUsage", "{global_projections/projection/projectDailySdkUsage}", "ProjectDailySdkUsage", "2026-02-16")]
+    [InlineData("traceSummary", "{trace_processing/projection/traceSummary}", "trace_summaries", "2025-12-16")]
     public void A_built_in_projection_is_defined_as_specified(string name, string queue, string table, string version)
     {
         var entry = ProjectionCatalog.BuiltIn.Get(name);
