@@ -17,7 +17,7 @@ public sealed class ReplayLogTests(TestServers servers) : IDisposable
     {
         var tenant = await new TestTenant(servers).AddEvaluations(2).AppendAsync();
 
-        var outcome = await ReplayOutcome.RunAsync(servers, new EvaluationStateProjection(), tenant, Options with { Concurrency = 3 });
+        var outcome = await ReplayOutcome.RunAsync(servers, new EvaluationStateProjection(), tenant, Options with { AggregateBatchSize = 1_000, Concurrency = 3 });
 
         var log = Assert.Single(_directory.GetFiles());
         Assert.Matches(@"^projection-replay-evaluationState-\d{8}-\d{6}\.jsonl$", log.Name);
