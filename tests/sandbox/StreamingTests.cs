@@ -113,4 +113,25 @@ public sealed class StreamingTests(RunningSandbox sandbox)
         while (await sandbox.QueryAsync(sql, "&param_text=" + Uri.EscapeDataString(text.Replace("'", "\\'", StringComparison.Ordinal))) is var found && found != wanted)
             Assert.True(limit.Elapsed < TimeSpan.FromSeconds(30), $"{found} queries with '{text}' are running, not {wanted}.");
     }
+
+    [Fact]
+    public async Task Many_requests_leave_no_mappings_behind()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux counts mappings, and lets a process have 65,530 of them.");
+        await using var own = await SandboxProcess.StartAsync(new SandboxOptions { Engines = SandboxEngines.ClickHouse });
+        var query = new Uri(own.ClickHouseUrl!.Replace("default:@", "", StringComparison.Ordinal) + "?query=SELECT%201");
+        await AskAsync(500);
+        var before = Mappings();
+
+        await AskAsync(1_500);
+
+        Assert.InRange(Mappings(), 0, before + 500);
+
+        int Mappings() => File.ReadLines($"/proc/{own.Id}/maps").Count();
+
+        async Task AskAsync(int times)
+        {
+            for (var i = 0; i < times; i++) (await sandbox.Client.GetAsync(query, Cancellation)).EnsureSuccessStatusCode();
+        }
+    }
 }

@@ -6,12 +6,21 @@ namespace ProjectionReplay.Sandbox.ClickHouse;
 /// A thread of its own for the blocking calls of one request, so that long queries and slow
 /// readers never use up the thread pool. Calls run one after the other, in order.
 /// </summary>
+/// <remarks>
+/// Threads are used again: each one that ever called the engine leaves a signal stack behind when
+/// it ends, because engine and runtime both set one up, and the kernel lets a process have some
+/// 65,000 mappings. There are as many threads as there were requests at once.
+/// </remarks>
 internal sealed class EngineThread : IAsyncDisposable
 {
-    private readonly BlockingCollection<Action> _calls = [];
-    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private static readonly ConcurrentBag<EngineThread> s_idle = [];
 
-    public EngineThread() => new Thread(Loop) { IsBackground = true, Name = "clickhouse request" }.Start();
+    private readonly BlockingCollection<Action> _calls = [];
+
+    private EngineThread() => new Thread(Loop) { IsBackground = true, Name = "clickhouse request" }.Start();
+
+    /// <summary>A thread with nothing to do. Disposing gives it back.</summary>
+    public static EngineThread Rent() => s_idle.TryTake(out var idle) ? idle : new EngineThread();
 
     /// <summary>Runs the call on the thread and completes with its result or its exception.</summary>
     public Task<T> Run<T>(Func<T> call)
@@ -38,18 +47,16 @@ internal sealed class EngineThread : IAsyncDisposable
         return true;
     });
 
-    /// <summary>Waits for the calls already given, then ends the thread.</summary>
+    /// <summary>Waits for the calls already given, then gives the thread back.</summary>
     public async ValueTask DisposeAsync()
     {
-        _calls.CompleteAdding();
-        await _ended.Task;
-        _calls.Dispose();
+        await Run(static () => { });
+        s_idle.Add(this);
     }
 
     private void Loop()
     {
         foreach (var call in _calls.GetConsumingEnumerable())
             call();
-        _ended.SetResult();
     }
 }

@@ -26,7 +26,7 @@ public sealed class LiveFaultTests(TestServers servers)
         var schedule = string.Create(CultureInfo.InvariantCulture, $"REPLAY_TEST_SEED={seed}, {system.Projection.Definition.Name}");
         for (var kill = 0; kill < Kills; kill++)
         {
-            var delay = Math.Round(100 + (random.NextDouble() * 2500), 1);
+            var delay = Math.Round(100 + (random.NextDouble() * 1500), 1);
             var wasKilled = await ChildReplay.KillAfterAsync(
                 servers, delay, system.Projection.Definition.Name, system.Tenant.Id, system.Options.AggregateBatchSize!.Value, system.IsRebuild ? "Rebuild" : "Resume");
             schedule += string.Create(CultureInfo.InvariantCulture, $", {(wasKilled ? "killed after" : "done before")} {delay} ms");

@@ -21,7 +21,7 @@ public sealed class LiveSystemTests;
 internal sealed class LiveSystem : IAsyncDisposable
 {
     /// <summary>How soon a job is staged after its event is visible: generous, for machines that run many tests at once.</summary>
-    private static readonly TimeSpan StagingGrace = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan StagingGrace = TimeSpan.FromSeconds(2);
 
     private readonly TestServers _servers;
     private readonly LiveLoad _load;
@@ -52,7 +52,7 @@ internal sealed class LiveSystem : IAsyncDisposable
     public TestTenant Tenant { get; }
 
     /// <summary>What a replay beside it is given.</summary>
-    public ReplayOptions Options => new() { AggregateBatchSize = Math.Max(4, _load.Runs / 4), StagingGrace = StagingGrace };
+    public ReplayOptions Options => new() { AggregateBatchSize = Math.Max(4, _load.Runs / 3), StagingGrace = StagingGrace };
 
     /// <summary>Counters that live handlers have fed are exact only when they are rebuilt.</summary>
     public bool IsRebuild => Projection.Definition.ReplaySafety == ReplaySafety.Increment;

@@ -79,7 +79,10 @@ public sealed class TestServers : IAsyncLifetime
         _http.Dispose();
         if (Redis is not null) await Redis.Multiplexer.DisposeAsync();
         if (Postgres is not null) await Postgres.DisposeAsync();
-        if (_sandbox is not null) await _sandbox.DisposeAsync();
+        if (_sandbox is null) return;
+        if (_sandbox.Process.HasExited) await Console.Error.WriteLineAsync($"The sandbox ended by itself with exit code {_sandbox.Process.ExitCode}.");
+        await Console.Error.WriteAsync(_sandbox.Errors);
+        await _sandbox.DisposeAsync();
     }
 
     private async Task<string> PostAsync(string url, string body)
@@ -87,6 +90,6 @@ public sealed class TestServers : IAsyncLifetime
         using var content = new StringContent(body);
         using var response = await _http.PostAsync(new Uri(url), content);
         var answer = await response.Content.ReadAsStringAsync();
-        return response.IsSuccessStatusCode ? answer : throw new InvalidOperationException(answer);
+        return response.IsSuccessStatusCode ? answer : throw new InvalidOperationException($"{response.StatusCode}: {answer}{_sandbox?.Errors}");
     }
 }

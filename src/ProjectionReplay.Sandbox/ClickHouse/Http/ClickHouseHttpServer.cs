@@ -134,13 +134,12 @@ internal sealed class ClickHouseHttpServer : IAsyncDisposable
     private async Task RunAsync(HttpContext context, ClickHouseRequest request, ResponseWriter response)
     {
         using var text = await RequestText.ReadAsync(request, context.RequestAborted);
-        await using var thread = new EngineThread();
+        await using var thread = EngineThread.Rent();
         var connection = await thread.Run(() => new RequestConnection(_engine, _sessions, request));
         try
         {
             // A client that hangs up must not leave its query running: the blocked call ends with an error.
-            await using var kill = context.RequestAborted.Register(() => _ = Task.Factory.StartNew(
-                connection.Kill, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
+            await using var kill = context.RequestAborted.Register(() => _ = KillAsync(connection));
             var execution = new QueryExecution(request, thread, connection.Connection, response, context.RequestAborted);
             await execution.RunAsync(text);
         }
@@ -148,6 +147,12 @@ internal sealed class ClickHouseHttpServer : IAsyncDisposable
         {
             await thread.Run(connection.Dispose);
         }
+    }
+
+    private static async Task KillAsync(RequestConnection connection)
+    {
+        await using var thread = EngineThread.Rent();
+        await thread.Run(connection.Kill);
     }
 
     private static async Task PlainAsync(HttpContext context, int status, string text)
