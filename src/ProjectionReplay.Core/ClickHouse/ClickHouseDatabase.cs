@@ -55,38 +55,42 @@ public sealed class ClickHouseDatabase : IDisposable
 
     /// <summary>Inserts rows that are written, as RowBinary, while they are sent.</summary>
     /// <param name="table">The table, unquoted.</param>
-    /// <param name="columns">The columns with the types that the values are written as; the server converts them.</param>
+    /// <param name="columns">The columns with the types that the values are written as.</param>
+    /// <param name="isConverted">Whether the table's own types may differ, so that the server has to convert the values.</param>
     /// <param name="writeRows">Writes the rows to the request.</param>
     /// <param name="cancellationToken">Abandons the insert.</param>
     public async Task InsertAsync(
         string table,
         IReadOnlyList<(string Name, string Type)> columns,
+        bool isConverted,
         Func<Stream, CancellationToken, Task> writeRows,
         CancellationToken cancellationToken)
     {
-        // input() names the types as they are sent, so that a column whose type differs a little (a time zone, a
-        // LowCardinality) is converted by the server instead of being misread.
+        // input() names the types as they are sent, so that a column whose type differs is converted by the server instead
+        // of being misread.
         var structure = string.Join(", ", columns.Select(column => $"{Quote(column.Name)} {column.Type}"));
         var names = string.Join(", ", columns.Select(column => Quote(column.Name)));
-        var sql = $"INSERT INTO {Quote(table)} ({names}) SELECT {names} FROM input({Literal(structure)}) FORMAT RowBinary";
+        var source = isConverted ? $"SELECT {names} FROM input({Literal(structure)}) " : "";
+        var sql = $"INSERT INTO {Quote(table)} ({names}) {source}FORMAT RowBinary";
         using var response = await _client.PostStreamAsync(sql, writeRows, isCompressed: false, cancellationToken, new QueryOptions()).ConfigureAwait(false);
     }
 
     /// <summary>Makes sure that a table with some columns is there.</summary>
+    /// <returns>The types of all its columns, by name.</returns>
     /// <exception cref="ReplayException"><see cref="ReplayError.TableMissing"/>: it names what is missing.</exception>
-    public async Task RequireColumnsAsync(string table, IReadOnlyCollection<string> columns, CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<string, string>> RequireColumnsAsync(string table, IReadOnlyCollection<string> columns, CancellationToken cancellationToken)
     {
         const string Sql = """
-            SELECT name
+            SELECT name, type
             FROM system.columns
             WHERE database = currentDatabase() AND table = {table:String}
             """;
 
-        var found = new HashSet<string>(StringComparer.Ordinal);
+        var found = new Dictionary<string, string>(StringComparer.Ordinal);
         var reader = await QueryAsync(Sql, [new("table", "String", table)], null, cancellationToken).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
         {
-            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false)) ReadNames(reader, found);
+            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false)) ReadTypes(reader, found);
         }
 
         var database = _client.Settings.Database;
@@ -97,7 +101,7 @@ public sealed class ClickHouseDatabase : IDisposable
                 $"ClickHouse database '{database}' has no table '{table}'. Check the database at the end of the ClickHouse URL, and that the migrations have run there.");
         }
 
-        var missing = columns.Where(column => !found.Contains(column)).ToList();
+        var missing = columns.Where(column => !found.ContainsKey(column)).ToList();
         if (missing.Count > 0)
         {
             throw new ReplayException(
@@ -105,13 +109,15 @@ public sealed class ClickHouseDatabase : IDisposable
                 $"ClickHouse table '{database}.{table}' has no column {string.Join(", ", missing.Select(column => $"'{column}'"))}. Run the migrations of the system that owns it, then try again.");
         }
 
-        static void ReadNames(RowBinaryReader reader, HashSet<string> names)
+        return found;
+
+        static void ReadTypes(RowBinaryReader reader, Dictionary<string, string> types)
         {
             var cursor = new RowBinaryCursor(reader.Buffered);
             var consumed = 0;
-            while (cursor.TryReadString(out var name))
+            while (cursor.TryReadString(out var name) && cursor.TryReadString(out var type))
             {
-                names.Add(Encoding.UTF8.GetString(name));
+                types[Encoding.UTF8.GetString(name)] = Encoding.UTF8.GetString(type);
                 consumed = cursor.Position;
             }
 

@@ -1,4 +1,3 @@
-using ProjectionReplay.Events;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Coordination;
@@ -9,52 +8,54 @@ namespace ProjectionReplay.Coordination;
 /// </summary>
 internal sealed class QueueDrain(RedisServer redis, string queueName, TimeProvider timeProvider)
 {
-    /// <summary>
-    /// Keys in one command: small enough not to hold up others. All are in one slot of a cluster, as the braces of the
-    /// queue's name make them.
-    /// </summary>
+    /// <summary>Keys in one command: small enough not to hold up others.</summary>
     private const int ChunkSize = 1_000;
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(200);
 
+    private readonly string _prefix = queueName + ":gq:group:";
+
     /// <summary>Waits for the jobs of some aggregates, which must be marked already.</summary>
-    /// <returns>The aggregates whose job did not end in time; empty when all is well.</returns>
-    public async Task<IReadOnlyList<AggregateKey>> WaitAsync(
-        IReadOnlyList<AggregateKey> aggregates, TimeSpan timeout, CancellationToken cancellationToken)
+    /// <param name="keys">The aggregates' key strings.</param>
+    /// <param name="timeout">How long to wait.</param>
+    /// <param name="cancellationToken">Abandons the wait.</param>
+    /// <returns>The key strings of those whose job did not end in time; empty when all is well.</returns>
+    public async Task<IReadOnlyList<string>> WaitAsync(IEnumerable<string> keys, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var started = timeProvider.GetTimestamp();
-        var waiting = await LookAsync([.. aggregates.Select(aggregate => new Watch(aggregate, ActiveKey(aggregate)))], cancellationToken).ConfigureAwait(false);
+        var waiting = await FirstLookAsync(keys, cancellationToken).ConfigureAwait(false);
         for (var pause = FirstPause; waiting.Count > 0; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {
             var left = timeout - timeProvider.GetElapsedTime(started);
             if (left <= TimeSpan.Zero) break;
             await Task.Delay(pause < left ? pause : left, timeProvider, cancellationToken).ConfigureAwait(false);
-            waiting = await LookAsync(waiting, cancellationToken).ConfigureAwait(false);
+            waiting = await LookAgainAsync(waiting, cancellationToken).ConfigureAwait(false);
         }
 
-        return [.. waiting.Select(watch => watch.Aggregate)];
+        return [.. waiting.Select(watch => watch.Key)];
     }
 
-    private RedisKey ActiveKey(AggregateKey aggregate) => $"{queueName}:gq:group:{aggregate}:active";
+    private RedisKey ActiveKey(string key) => string.Concat(_prefix, key, ":active");
 
-    /// <summary>One look at all of them, in one round trip: those still at the job that was first seen remain.</summary>
-    private async Task<List<Watch>> LookAsync(IReadOnlyList<Watch> watches, CancellationToken cancellationToken)
+    /// <summary>The jobs that are at work, in one round trip. Most aggregates have none, and are not held on to.</summary>
+    private async Task<List<Watch>> FirstLookAsync(IEnumerable<string> keys, CancellationToken cancellationToken)
     {
-        var answers = await Task.WhenAll(watches.Chunk(ChunkSize).Select(chunk =>
-            redis.Database.StringGetAsync(Array.ConvertAll(chunk, watch => watch.ActiveKey)))).WaitAsync(cancellationToken).ConfigureAwait(false);
-        var jobs = answers.SelectMany(answer => answer).ToList();
-        var waiting = new List<Watch>();
-        for (var i = 0; i < jobs.Count; i++)
+        var looks = await Task.WhenAll(keys.Chunk(ChunkSize).Select(async chunk =>
         {
-            if (jobs[i].IsNull) continue;
-            var watch = watches[i];
-            if (watch.Job.IsNull) waiting.Add(watch with { Job = jobs[i] });
-            else if (watch.Job == jobs[i]) waiting.Add(watch);
-        }
-
-        return waiting;
+            var jobs = await redis.Database.StringGetAsync(Array.ConvertAll(chunk, ActiveKey)).ConfigureAwait(false);
+            return chunk.Zip(jobs).Where(pair => !pair.Second.IsNull).Select(pair => new Watch(pair.First, pair.Second)).ToList();
+        })).WaitAsync(cancellationToken).ConfigureAwait(false);
+        return [.. looks.SelectMany(look => look)];
     }
 
-    private readonly record struct Watch(AggregateKey Aggregate, RedisKey ActiveKey, RedisValue Job = default);
+    /// <summary>Those that are still at the job that was first seen.</summary>
+    private async Task<List<Watch>> LookAgainAsync(List<Watch> watches, CancellationToken cancellationToken)
+    {
+        var looks = await Task.WhenAll(watches.Chunk(ChunkSize).Select(chunk =>
+            redis.Database.StringGetAsync(Array.ConvertAll(chunk, watch => ActiveKey(watch.Key))))).WaitAsync(cancellationToken).ConfigureAwait(false);
+        return [.. watches.Zip(looks.SelectMany(look => look)).Where(pair => pair.First.Job == pair.Second).Select(pair => pair.First)];
+    }
+
+    private readonly record struct Watch(string Key, RedisValue Job);
 }

@@ -29,12 +29,12 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
     private IDatabase Database => redis.Database;
 
     /// <summary>Marks aggregates as pending: from here on live handlers defer their events.</summary>
-    public Task MarkPendingAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken) =>
-        SetAsync([.. keys.Select(key => new HashEntry(key, PendingValue))], cancellationToken);
+    public Task MarkPendingAsync(IEnumerable<string> keys, CancellationToken cancellationToken) =>
+        SetAsync(keys.Select(key => new HashEntry(key, PendingValue)), cancellationToken);
 
     /// <summary>Replaces pending by the cutoff: live handlers skip events up to it and go on deferring later ones.</summary>
     public Task SetCutoffsAsync(IEnumerable<(string Key, byte[] EventId)> cutoffs, CancellationToken cancellationToken) =>
-        SetAsync([.. cutoffs.Select(cutoff => new HashEntry(cutoff.Key, cutoff.EventId))], cancellationToken);
+        SetAsync(cutoffs.Select(cutoff => new HashEntry(cutoff.Key, cutoff.EventId)), cancellationToken);
 
     /// <summary>
     /// Unmarks aggregates and records them as completed, in one transaction: a crash leaves both or neither. On a
@@ -43,11 +43,11 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
     /// in the ledger. The other way round it would leave markers on aggregates that no resume replays, and events that
     /// came in late would be skipped by the live handlers meanwhile, and lost.
     /// </summary>
-    public Task CompleteAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken) =>
+    public Task CompleteAsync(IEnumerable<string> keys, CancellationToken cancellationToken) =>
         ForEachChunkAsync(keys, redis.IsCluster ? CompleteOnClusterAsync : CompleteAtOnceAsync, cancellationToken);
 
     /// <summary>Unmarks aggregates without recording them: live handlers take them back.</summary>
-    public Task RemoveAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken) =>
+    public Task RemoveAsync(IEnumerable<string> keys, CancellationToken cancellationToken) =>
         ForEachChunkAsync(
             keys, chunk => Database.HashDeleteAsync(_cutoffKey, Array.ConvertAll(chunk, key => (RedisValue)key)), cancellationToken);
 
@@ -60,7 +60,7 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
     }
 
     /// <summary>Forgets that aggregates were completed.</summary>
-    public Task ForgetCompletedAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken) =>
+    public Task ForgetCompletedAsync(IEnumerable<string> keys, CancellationToken cancellationToken) =>
         ForEachChunkAsync(
             keys, chunk => Database.SetRemoveAsync(_completedKey, Array.ConvertAll(chunk, key => (RedisValue)key)), cancellationToken);
 
@@ -114,7 +114,7 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
         await Database.SetAddAsync(_completedKey, values).ConfigureAwait(false);
     }
 
-    private Task SetAsync(HashEntry[] entries, CancellationToken cancellationToken) =>
+    private Task SetAsync(IEnumerable<HashEntry> entries, CancellationToken cancellationToken) =>
         ForEachChunkAsync(entries, chunk =>
         {
             var batch = Database.CreateBatch();
@@ -124,13 +124,14 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
             return AllAsync(set, expire);
         }, cancellationToken);
 
-    /// <summary>Sends the chunks one behind the other without waiting in between: one round trip for all.</summary>
-    private static Task ForEachChunkAsync<T>(IReadOnlyList<T> items, Func<T[], Task> send, CancellationToken cancellationToken)
+    /// <summary>
+    /// Sends the chunks one behind the other without waiting in between: one round trip for all. Only a chunk at a time is
+    /// made up, as an array of all of them would be a burden to the garbage collector.
+    /// </summary>
+    private static Task ForEachChunkAsync<T>(IEnumerable<T> items, Func<T[], Task> send, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        return items.Count == 0
-            ? Task.CompletedTask
-            : AllAsync([.. items.Chunk(ChunkSize).Select(send)]).WaitAsync(cancellationToken);
+        return AllAsync([.. items.Chunk(ChunkSize).Select(send)]).WaitAsync(cancellationToken);
     }
 
     private static Task AllAsync(params Task[] tasks) => Task.WhenAll(tasks);

@@ -1,4 +1,3 @@
-using ProjectionReplay.Events;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Coordination;
@@ -16,12 +15,17 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(200);
 
     /// <summary>The jobs that there are at the moment, of those aggregates that have any. One round trip when none has.</summary>
-    public async Task<List<JobSnapshot>> SnapshotAsync(IReadOnlyList<AggregateKey> aggregates, CancellationToken cancellationToken)
+    /// <param name="keys">The aggregates' key strings.</param>
+    /// <param name="cancellationToken">Abandons the look.</param>
+    public async Task<List<JobSnapshot>> SnapshotAsync(IEnumerable<string> keys, CancellationToken cancellationToken)
     {
-        var chunks = aggregates.Select(aggregate => new JobSnapshot(aggregate, $"{queueName}:gq:group:{aggregate}")).Chunk(ChunkSize).ToList();
-        var counts = await Task.WhenAll(chunks.Select(chunk =>
-            redis.Database.KeyExistsAsync([.. chunk.SelectMany(group => new[] { group.ActiveKey, group.JobsKey })]))).WaitAsync(cancellationToken).ConfigureAwait(false);
-        List<JobSnapshot> busy = [.. chunks.Zip(counts).Where(pair => pair.Second > 0).SelectMany(pair => pair.First)];
+        var looks = await Task.WhenAll(keys.Chunk(ChunkSize).Select(async chunk =>
+        {
+            var groupKeys = Array.ConvertAll(chunk, key => string.Concat(queueName, ":gq:group:", key));
+            var count = await redis.Database.KeyExistsAsync([.. groupKeys.SelectMany(key => new RedisKey[] { JobSnapshot.ActiveKeyOf(key), JobSnapshot.JobsKeyOf(key) })]).ConfigureAwait(false);
+            return count == 0 ? [] : chunk.Zip(groupKeys, (key, groupKey) => new JobSnapshot(key, groupKey)).ToList();
+        })).WaitAsync(cancellationToken).ConfigureAwait(false);
+        List<JobSnapshot> busy = [.. looks.SelectMany(look => look)];
         foreach (var (group, jobs) in busy.Zip(await LookAsync(busy, cancellationToken).ConfigureAwait(false))) group.Jobs = jobs;
         busy.RemoveAll(group => group.Jobs.Count == 0);
         return busy;
@@ -66,13 +70,18 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
 }
 
 /// <summary>The jobs of one aggregate at some moment, staged or at work.</summary>
-internal sealed class JobSnapshot(AggregateKey aggregate, string groupKey)
+internal sealed class JobSnapshot(string key, string groupKey)
 {
-    public AggregateKey Aggregate { get; } = aggregate;
+    /// <summary>The aggregate's key string.</summary>
+    public string Key => key;
 
-    public RedisKey ActiveKey { get; } = groupKey + ":active";
+    public RedisKey ActiveKey { get; } = ActiveKeyOf(groupKey);
 
-    public RedisKey JobsKey { get; } = groupKey + ":jobs";
+    public RedisKey JobsKey { get; } = JobsKeyOf(groupKey);
+
+    public static RedisKey ActiveKeyOf(string groupKey) => groupKey + ":active";
+
+    public static RedisKey JobsKeyOf(string groupKey) => groupKey + ":jobs";
 
     // The first place in the queue that a job was tried at.
     private double _firstTried = double.PositiveInfinity;

@@ -57,7 +57,7 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
     /// <param name="cancellationToken">Abandons the work.</param>
     public async Task<FoldedStream> FoldAsync(BatchContext context, Action<long> addEvents, CancellationToken cancellationToken)
     {
-        var pass = new Pass(context.Projection.StartFold(), context.Definition.EventTypes, aggregates);
+        var pass = new Pass(context.Projection.StartFold(aggregates.Count), context.Definition.EventTypes, aggregates);
         long reported = 0;
         try
         {

@@ -45,13 +45,14 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
     /// <param name="cancellationToken">Abandons the work.</param>
     public async Task<List<BatchAggregate>> FindGrownAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
     {
-        var byId = aggregates.ToDictionary(aggregate => (aggregate.Key.AggregateType, aggregate.Key.AggregateId));
+        Dictionary<(string Type, string Id), BatchAggregate>? byId = null;
         var candidates = new List<BatchAggregate>();
         foreach (var (range, rowsRead) in _extents)
         {
             var count = await context.Faults.CallAsync(
                 Server.ClickHouse, "Counting events again", token => context.Servers.EventLog.CountRowsAsync(context.Selection, range, token), cancellationToken).ConfigureAwait(false);
             if (count == rowsRead) continue;
+            byId ??= aggregates.ToDictionary(aggregate => (aggregate.Key.AggregateType, aggregate.Key.AggregateId));
             candidates.AddRange(await FindCandidatesAsync(range, byId, cancellationToken).ConfigureAwait(false));
         }
 

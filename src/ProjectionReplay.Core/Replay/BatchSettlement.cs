@@ -1,6 +1,5 @@
 using System.Globalization;
 using ProjectionReplay.Coordination;
-using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Replay;
 
@@ -28,11 +27,11 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
         if (context.Reporter.AreWorkersIdle) return;
         if (aggregates.Any(aggregate => aggregate.IsFresh)) await LetJobsBeStagedAsync(cancellationToken).ConfigureAwait(false);
 
-        var busy = await SnapshotAsync([.. aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.Key)], cancellationToken).ConfigureAwait(false);
+        var busy = await SnapshotAsync(aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyString), cancellationToken).ConfigureAwait(false);
         if (busy.Count == 0) return;
 
         // A job that is at work may have asked before the cutoff stood: it meets it when it is tried again.
-        List<AggregateKey> keys = [.. busy.Select(snapshot => snapshot.Aggregate)];
+        var keys = busy.ConvertAll(snapshot => snapshot.Key);
         var stuck = await context.Faults.CallAsync(
             Server.Redis, "Watching jobs in flight", token => context.Drain.WaitAsync(keys, context.Options.DrainTimeout, token), cancellationToken).ConfigureAwait(false);
         if (stuck.Count > 0) throw DrainFailure.Create(context, stuck, "were in flight did not end");
@@ -51,7 +50,7 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
             await context.Faults.CallAsync(
                 Server.Redis,
                 "Setting markers",
-                token => context.Markers.MarkPendingAsync([.. open.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyString)], token),
+                token => context.Markers.MarkPendingAsync(open.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyString), token),
                 cancellationToken).ConfigureAwait(false);
             await context.PauseAsync(number, DelicateMoment.BeforeLateEvents, cancellationToken).ConfigureAwait(false);
             var late = await folds.FindGrownAsync(open, cancellationToken).ConfigureAwait(false);
@@ -63,7 +62,7 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
             }
 
             var isLate = late.ToHashSet();
-            await release([.. open.Where(aggregate => !isLate.Contains(aggregate))], cancellationToken).ConfigureAwait(false);
+            await release(late.Count == 0 ? open : [.. open.Where(aggregate => !isLate.Contains(aggregate))], cancellationToken).ConfigureAwait(false);
             if (late.Count > 0) await TakeOverAsync(late, cancellationToken).ConfigureAwait(false);
             open = late;
         }
@@ -94,7 +93,7 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
         return left > TimeSpan.Zero ? Task.Delay(left, context.TimeProvider, cancellationToken) : Task.CompletedTask;
     }
 
-    private Task<List<JobSnapshot>> SnapshotAsync(List<AggregateKey> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
+    private Task<List<JobSnapshot>> SnapshotAsync(IEnumerable<string> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
         Server.Redis, "Looking for staged jobs", token => context.StagedJobs.SnapshotAsync(keys, token), cancellationToken);
 
     private void WarnOfLateness(List<BatchAggregate> late) => context.Reporter.Warn(string.Create(
@@ -111,7 +110,7 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
         if (stuck.Count == 0) return;
         if (anyTried)
         {
-            throw DrainFailure.Create(context, [.. stuck.Select(snapshot => snapshot.Aggregate)], "were staged or deferred were not tried again");
+            throw DrainFailure.Create(context, stuck.ConvertAll(snapshot => snapshot.Key), "were staged or deferred were not tried again");
         }
 
         // Nobody is at work on the queue, so that waiting any longer, in this batch or another, is of no use.

@@ -91,7 +91,7 @@ internal sealed class CounterRebuild(BatchContext context)
             var stuck = await context.Faults.CallAsync(
                 Server.Redis,
                 "Watching jobs in flight",
-                token => context.Drain.WaitAsync(chunk, context.Options.DrainTimeout, token),
+                token => context.Drain.WaitAsync(chunk.Select(aggregate => aggregate.ToString()), context.Options.DrainTimeout, token),
                 cancellationToken).ConfigureAwait(false);
             if (stuck.Count > 0) throw DrainFailure.Create(context, stuck, "were in flight did not end");
         }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Replay;
 
@@ -8,7 +7,7 @@ internal static class DrainFailure
 {
     private const int MostNamed = 10;
 
-    public static ReplayException Create(BatchContext context, IReadOnlyList<AggregateKey> stuck, string what)
+    public static ReplayException Create(BatchContext context, IReadOnlyList<string> stuck, string what)
     {
         var named = string.Join(", ", stuck.Take(MostNamed).Select(aggregate => $"'{aggregate}'"));
         var more = stuck.Count > MostNamed ? string.Create(CultureInfo.InvariantCulture, $" and {stuck.Count - MostNamed:N0} more") : "";

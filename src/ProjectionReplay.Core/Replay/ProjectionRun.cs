@@ -20,7 +20,8 @@ internal interface IProjectionRun
         string tenantId, Func<CancellationToken, Task<IReadOnlyList<AggregateKey>?>> findAll, CancellationToken cancellationToken);
 
     /// <summary>Starts a fold over one stream of events. Each stream has a fold of its own.</summary>
-    IStreamFold StartFold();
+    /// <param name="aggregateCount">The aggregates that are to come: an estimate of the states.</param>
+    IStreamFold StartFold(int aggregateCount);
 
     /// <summary>
     /// Stores what the folds of one batch came to: all of it in one go. Returns warnings for the operator.
@@ -56,7 +57,7 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
         string tenantId, Func<CancellationToken, Task<IReadOnlyList<AggregateKey>?>> findAll, CancellationToken cancellationToken) =>
         store.EmptyAsync(tenantId, findAll, cancellationToken);
 
-    public IStreamFold StartFold() => new StreamFold(projection);
+    public IStreamFold StartFold(int aggregateCount) => new StreamFold(projection, aggregateCount);
 
     public Task<IReadOnlyList<string>> StoreAsync(
         IReadOnlyList<IStreamFold> folds, IReadOnlyDictionary<AggregateKey, string> cutoffs, CancellationToken cancellationToken)
@@ -68,7 +69,7 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
     /// <summary>
     /// Coalesces: however many events an aggregate has, it comes to one state for each projection key.
     /// </summary>
-    private sealed class StreamFold(FoldProjection<TState> projection) : IStreamFold
+    private sealed class StreamFold(FoldProjection<TState> projection, int aggregateCount) : IStreamFold
     {
         // The states of the aggregate in hand. Most aggregates touch one key, and most events the key of the event
         // before, so that one is kept outside the dictionary.
@@ -77,7 +78,7 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
         private string? _lastKey;
         private int _lastIndex;
 
-        public List<ProjectedState<TState>> States { get; } = [];
+        public List<ProjectedState<TState>> States { get; } = new(aggregateCount);
 
         public void Apply(in ReplayEvent replayEvent)
         {

@@ -56,23 +56,23 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
         var listed = new List<BatchAggregate>(plan.AggregateCount);
         foreach (var range in plan.Ranges)
         {
-            listed.AddRange(await context.Faults.CallAsync(
+            var before = listed.Count;
+            await context.Faults.CallAsync(
                 Server.ClickHouse,
                 "Listing aggregates",
                 async token =>
                 {
-                    var found = new List<BatchAggregate>();
+                    listed.RemoveRange(before, listed.Count - before);
                     await context.Servers.EventLog.DiscoverAsync(
                         context.Selection,
                         range,
                         (type, id, rowCount) =>
                         {
-                            if (plan.Includes(type, id)) found.Add(new BatchAggregate(new AggregateKey(context.Selection.TenantId, type, id), rowCount));
+                            if (plan.Includes(type, id)) listed.Add(new BatchAggregate(new AggregateKey(context.Selection.TenantId, type, id), rowCount));
                         },
                         token).ConfigureAwait(false);
-                    return found;
                 },
-                cancellationToken).ConfigureAwait(false));
+                cancellationToken).ConfigureAwait(false);
         }
 
         if (!context.IsResuming || listed.Count == 0) return listed;
@@ -84,7 +84,7 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
     private async Task MarkAsync(CancellationToken cancellationToken)
     {
         await context.Faults.CallAsync(
-            Server.Redis, "Setting markers", token => context.Markers.MarkPendingAsync([.. Keys], token), cancellationToken).ConfigureAwait(false);
+            Server.Redis, "Setting markers", token => context.Markers.MarkPendingAsync(Keys, token), cancellationToken).ConfigureAwait(false);
         await report.StepAsync("mark-batch", entry => entry with { Count = _aggregates.Count }, cancellationToken).ConfigureAwait(false);
     }
 
@@ -94,7 +94,7 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
         var stuck = await context.Faults.CallAsync(
             Server.Redis,
             "Watching jobs in flight",
-            token => context.Drain.WaitAsync([.. _aggregates.Select(aggregate => aggregate.Key)], context.Options.DrainTimeout, token),
+            token => context.Drain.WaitAsync(Keys, context.Options.DrainTimeout, token),
             cancellationToken).ConfigureAwait(false);
         if (stuck.Count > 0) throw DrainFailure.Create(context, stuck, "were in flight did not end");
         await report.StepAsync(
@@ -127,15 +127,11 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
 
     private async Task CutOffAsync(CancellationToken cancellationToken)
     {
-        List<(string Key, byte[] Cutoff)> cutoffs =
-        [
-            .. _folds.Aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => (aggregate.KeyString, aggregate.Cutoff!)),
-            .. _replayed,
-        ];
+        var cutoffs = _folds.Aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => (aggregate.KeyString, aggregate.Cutoff!)).Concat(_replayed);
         await context.Faults.CallAsync(
             Server.Redis, "Setting cutoffs", token => context.Markers.SetCutoffsAsync(cutoffs, token), cancellationToken).ConfigureAwait(false);
         await report.StepAsync(
-            "cutoff-batch", entry => entry with { Count = _aggregates.Count, WithEvents = cutoffs.Count }, cancellationToken).ConfigureAwait(false);
+            "cutoff-batch", entry => entry with { Count = _aggregates.Count, WithEvents = cutoffs.Count() }, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task StoreAsync(CancellationToken cancellationToken)
@@ -164,16 +160,15 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
                 var gone = settled.Where(aggregate => aggregate.Cutoff is null).Select(aggregate => aggregate.KeyString).ToList();
                 if (gone.Count > 0) await context.Faults.CallAsync(Server.Redis, "Removing markers", retry => context.Markers.RemoveAsync(gone, retry), token).ConfigureAwait(false);
 
-                var done = settled.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyString).ToList();
-                await CompleteAsync(done, token).ConfigureAwait(false);
-                count += done.Count;
+                await CompleteAsync(settled.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyString), token).ConfigureAwait(false);
+                count += settled.Count - gone.Count;
             },
             cancellationToken).ConfigureAwait(false);
         await report.StepAsync("unmark-batch", entry => entry with { Count = count }, cancellationToken).ConfigureAwait(false);
         return count - _replayed.Count;
     }
 
-    private Task CompleteAsync(List<string> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
+    private Task CompleteAsync(IEnumerable<string> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
         Server.Redis, "Removing markers", token => context.Markers.CompleteAsync(keys, token), cancellationToken);
 
     private Task<bool> PhaseAsync(ReplayPhase phase, Func<CancellationToken, Task> work, CancellationToken cancellationToken) =>

@@ -10,9 +10,15 @@ public sealed class ClickHouseLatestRowStore<TState>(ClickHouseDatabase database
     /// <summary>Bytes gathered before they are handed to the request: large enough to be rare, small enough to stay flat.</summary>
     private const int ChunkSize = 256 * 1024;
 
+    // Until the table was looked at, its types may be others than those that are written.
+    private bool _isConverted = true;
+
     /// <inheritdoc/>
-    public Task CheckAsync(CancellationToken cancellationToken) =>
-        database.RequireColumnsAsync(table.Name, [.. table.Columns.Select(column => column.Name)], cancellationToken);
+    public async Task CheckAsync(CancellationToken cancellationToken)
+    {
+        var types = await database.RequireColumnsAsync(table.Name, [.. table.Columns.Select(column => column.Name)], cancellationToken).ConfigureAwait(false);
+        _isConverted = !table.Columns.All(column => RowBinaryType.AreSame(column.Type, types[column.Name]));
+    }
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<string>> StoreAsync(StateBatch<TState> batch, CancellationToken cancellationToken)
@@ -25,6 +31,7 @@ public sealed class ClickHouseLatestRowStore<TState>(ClickHouseDatabase database
             await database.InsertAsync(
                 table.Name,
                 [.. table.Columns.Select(column => (column.Name, column.Type))],
+                _isConverted,
                 (stream, token) => WriteRowsAsync(rows, stream, token),
                 cancellationToken).ConfigureAwait(false);
         }

@@ -15,7 +15,7 @@ internal static class EventLogFold
     {
         var store = new Recorder<TState>();
         var run = new ProjectionRun<TState>(projection, store);
-        var fold = run.StartFold();
+        var fold = run.StartFold(aggregateCount: 0);
         foreach (var aggregate in Select(projection.Definition, rows).GroupBy(row => row.Aggregate))
         {
             foreach (var row in aggregate.OrderBy(row => row.Timestamp).ThenBy(row => row.EventId, Utf8Order).DistinctBy(row => row.EventId))
