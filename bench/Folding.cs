@@ -63,7 +63,7 @@ internal static class Folding
         using var clickHouse = new ClickHouseDatabase(new ClickHouseClientSettings());
         using var postgres = NpgsqlDataSource.Create("Host=nowhere");
         var run = projection.OpenRun(new StoreConnections(() => clickHouse, () => postgres));
-        IStreamFold fold = run.StartFold();
+        IStreamFold fold = run.StartFold(aggregateCount: 0);
         var eventId = "0"u8.ToArray();
         for (var i = 0; i < payloads.Count; i++)
         {

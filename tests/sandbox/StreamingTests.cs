@@ -119,7 +119,7 @@ public sealed class StreamingTests(RunningSandbox sandbox)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux counts mappings, and lets a process have 65,530 of them.");
         await using var own = await SandboxProcess.StartAsync(new SandboxOptions { Engines = SandboxEngines.ClickHouse });
-        var query = new Uri(own.ClickHouseUrl!.Replace("default:@", "", StringComparison.Ordinal) + "?query=SELECT%201");
+        var query = new Uri(new Uri(own.ClickHouseUrl!.Replace("default:@", "", StringComparison.Ordinal)), "/?query=SELECT%201");
         await AskAsync(500);
         var before = Mappings();
 

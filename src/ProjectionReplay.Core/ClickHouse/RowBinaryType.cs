@@ -10,11 +10,11 @@ internal static partial class RowBinaryType
 
     /// <summary>A dictionary, and the time zone that a moment is shown in, leave no trace in the bytes.</summary>
     private static string Plain(string type) =>
-        TimeZone().Replace(LowCardinality().Replace(type, "$1"), "").Replace(" ", "", StringComparison.Ordinal);
+        TimeZone().Replace(LowCardinality().Replace(type, "${type}"), "").Replace(" ", "", StringComparison.Ordinal);
 
-    [GeneratedRegex(@"LowCardinality\((Nullable\(\w+\)|\w+)\)", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"LowCardinality\((?<type>Nullable\(\w+\)|\w+)\)", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex LowCardinality();
 
-    [GeneratedRegex(@"(?<=DateTime64\(\d+), *'[^']*'", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"(?<=DateTime64\(\d+), *'[^']*'", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex TimeZone();
 }
