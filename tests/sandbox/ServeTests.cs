@@ -70,8 +70,8 @@ public sealed partial class ServeTests(RunningSandbox sandbox)
         var limit = Stopwatch.StartNew();
         while (IsRunning(postgres))
             Assert.True(limit.Elapsed < s_patience, "PostgreSQL outlives the sandbox.");
-        Assert.Single(FoldersOf(id));
 
+        // Whichever sandbox starts next: another test may have been sooner.
         await using var next = await SandboxProcess.StartAsync(new SandboxOptions { Engines = SandboxEngines.Redis });
         Assert.Empty(FoldersOf(id));
     }
