@@ -31,6 +31,19 @@ public sealed class GoldenStateTests
     }
 
     [Fact]
+    public void A_topic_without_a_span_folds_to_its_golden_state()
+    {
+        var (id, golden) = Assert.Single(GoldenFiles.States("traceSummary"), state => state.Value.GetProperty("SpanCount").GetInt32() == 0);
+        var projection = new TraceSummaryProjection(new Lazy<ModelPrices>(GoldenFiles.PriceTables().Values.First()));
+        var rows = GoldenFiles.Events().Where(row => row.Aggregate.AggregateId == id && projection.Definition.EventTypes.Contains(row.EventType)).OrderBy(row => row.Timestamp).ToList();
+        var state = projection.CreateState(rows[0].ToReplayEvent());
+        foreach (var row in rows) state = projection.Apply(state, row.ToReplayEvent());
+
+        StateAssert.Matches(golden, state, id);
+        Assert.False(projection.ShouldStore(state));
+    }
+
+    [Fact]
     public async Task Billable_events_count_to_the_golden_states()
     {
         await AssertCountersMatchAsync(
