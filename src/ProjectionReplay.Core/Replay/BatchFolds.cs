@@ -27,7 +27,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
         Aggregates = aggregates;
         var results = await FoldAsync(AggregateStream.Cut(context.Selection, aggregates, context.Options.Concurrency), cancellationToken).ConfigureAwait(false);
         foreach (var (stream, result) in results) _extents.Add((stream.Range, result.RowsRead));
-        _folds = [.. results.Select(loaded => loaded.Result.Fold)];
+        _folds = [.. results.Select(loaded => loaded.Folded.Fold)];
     }
 
     /// <summary>Stores everything that was folded, and lets go of it.</summary>
@@ -78,7 +78,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
             : AggregateStream.Cut(context.Selection, aggregates, context.Options.Concurrency);
         var results = await FoldAsync(streams, cancellationToken).ConfigureAwait(false);
         report.AddEvents(-foldedBefore);
-        return [.. results.Select(again => again.Result.Fold)];
+        return [.. results.Select(again => again.Folded.Fold)];
     }
 
     /// <summary>Stores the folds of some of the aggregates.</summary>
@@ -140,7 +140,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
         return count > aggregate.RowsFolded;
     }
 
-    private async Task<List<(AggregateStream Stream, FoldedStream Result)>> FoldAsync(List<AggregateStream> streams, CancellationToken cancellationToken)
+    private async Task<List<(AggregateStream Stream, FoldedStream Folded)>> FoldAsync(List<AggregateStream> streams, CancellationToken cancellationToken)
     {
         var results = new FoldedStream[streams.Count];
         await InParallelAsync(

@@ -18,6 +18,19 @@ namespace ProjectionReplay.Replay;
 /// </summary>
 internal sealed class BatchSettlement(BatchContext context, int number, BatchFolds folds)
 {
+    /// <summary>Lets live handlers skip what was folded.</summary>
+    /// <param name="aggregates">Aggregates that were folded.</param>
+    /// <param name="replayed">Key strings and cutoffs of others, which an earlier replay accounts for.</param>
+    /// <param name="cancellationToken">Abandons the work.</param>
+    public Task SetCutoffsAsync(
+        IReadOnlyList<BatchAggregate> aggregates, IEnumerable<(string Key, byte[] Cutoff)> replayed, CancellationToken cancellationToken) =>
+        context.Faults.CallAsync(
+            Server.Redis,
+            "Setting cutoffs",
+            token => context.Markers.SetCutoffsAsync(
+                aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => (aggregate.KeyString, aggregate.Cutoff!)).Concat(replayed), token),
+            cancellationToken);
+
     /// <summary>
     /// Waits until every live job for an event that was folded has met its cutoff, which must be set.
     /// </summary>
@@ -73,18 +86,10 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
         context.Reporter.Verbose(string.Create(
             CultureInfo.InvariantCulture, $"Batch {number}: events of {late.Count:N0} aggregates came in late; folding those aggregates again."));
         var again = await folds.FoldAgainAsync(late, cancellationToken).ConfigureAwait(false);
-        await SetCutoffsAsync(late, cancellationToken).ConfigureAwait(false);
+        await SetCutoffsAsync(late, [], cancellationToken).ConfigureAwait(false);
         await MeetJobsAsync(late, cancellationToken).ConfigureAwait(false);
         await folds.StoreAsync(again, late, cancellationToken).ConfigureAwait(false);
     }
-
-    /// <summary>Lets live handlers skip what was folded.</summary>
-    public Task SetCutoffsAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken) => context.Faults.CallAsync(
-        Server.Redis,
-        "Setting cutoffs",
-        token => context.Markers.SetCutoffsAsync(
-            aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => (aggregate.KeyString, aggregate.Cutoff!)), token),
-        cancellationToken);
 
     /// <summary>The job of an event that had only just been inserted when it was read is staged a moment later.</summary>
     private Task LetJobsBeStagedAsync(CancellationToken cancellationToken)

@@ -1,4 +1,6 @@
+using System.Text;
 using ProjectionReplay.Events;
+using ProjectionReplay.Projections;
 
 namespace ProjectionReplay.Replay;
 
@@ -43,8 +45,8 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
     /// <returns>The number of aggregates replayed.</returns>
     public async Task<int> FinishAsync(CancellationToken cancellationToken)
     {
-        await PhaseAsync(ReplayPhase.Cutoff, CutOffAsync, cancellationToken).ConfigureAwait(false);
         var settlement = new BatchSettlement(context, number, _folds);
+        await PhaseAsync(ReplayPhase.Cutoff, token => CutOffAsync(settlement, token), cancellationToken).ConfigureAwait(false);
         await PhaseAsync(ReplayPhase.Settle, token => settlement.MeetJobsAsync(_folds.Aggregates, token), cancellationToken).ConfigureAwait(false);
         await PhaseAsync(ReplayPhase.Store, StoreAsync, cancellationToken).ConfigureAwait(false);
         return await PhaseAsync(ReplayPhase.Unmark, token => UnmarkAsync(settlement, token), cancellationToken).ConfigureAwait(false);
@@ -108,30 +110,33 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
     private async Task LoadCoreAsync(CancellationToken cancellationToken)
     {
         _loadStarted = context.TimeProvider.GetTimestamp();
+        var open = context.Definition.ReplaySafety == ReplaySafety.Increment
+            ? await SetReplayedAsideAsync(cancellationToken).ConfigureAwait(false)
+            : _aggregates;
+        await _folds.LoadAsync(open, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<List<BatchAggregate>> SetReplayedAsideAsync(CancellationToken cancellationToken)
+    {
         var accounted = await context.Faults.CallAsync(
             context.StoreServer,
             "Looking for earlier replays",
             token => context.Projection.FindReplayedAsync([.. _aggregates.Select(aggregate => aggregate.Key)], token),
             cancellationToken).ConfigureAwait(false);
-        var open = _aggregates;
-        if (accounted.Count > 0)
-        {
-            _replayed = [.. _aggregates.Where(aggregate => accounted.ContainsKey(aggregate.Key))
-                .Select(aggregate => (aggregate.KeyString, System.Text.Encoding.UTF8.GetBytes(accounted[aggregate.Key])))];
-            open = _aggregates.FindAll(aggregate => !accounted.ContainsKey(aggregate.Key));
-            context.Reporter.Warn(AlreadyCounted);
-        }
+        if (accounted.Count == 0) return _aggregates;
 
-        await _folds.LoadAsync(open, cancellationToken).ConfigureAwait(false);
+        context.Reporter.Warn(AlreadyCounted);
+        _replayed = [.. _aggregates.Where(aggregate => accounted.ContainsKey(aggregate.Key))
+            .Select(aggregate => (aggregate.KeyString, Encoding.UTF8.GetBytes(accounted[aggregate.Key])))];
+        return _aggregates.FindAll(aggregate => !accounted.ContainsKey(aggregate.Key));
     }
 
-    private async Task CutOffAsync(CancellationToken cancellationToken)
+    private async Task CutOffAsync(BatchSettlement settlement, CancellationToken cancellationToken)
     {
-        var cutoffs = _folds.Aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => (aggregate.KeyString, aggregate.Cutoff!)).Concat(_replayed);
-        await context.Faults.CallAsync(
-            Server.Redis, "Setting cutoffs", token => context.Markers.SetCutoffsAsync(cutoffs, token), cancellationToken).ConfigureAwait(false);
+        await settlement.SetCutoffsAsync(_folds.Aggregates, _replayed, cancellationToken).ConfigureAwait(false);
+        var withEvents = _replayed.Count + _folds.Aggregates.Count(aggregate => aggregate.Cutoff is not null);
         await report.StepAsync(
-            "cutoff-batch", entry => entry with { Count = _aggregates.Count, WithEvents = cutoffs.Count() }, cancellationToken).ConfigureAwait(false);
+            "cutoff-batch", entry => entry with { Count = _aggregates.Count, WithEvents = withEvents }, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task StoreAsync(CancellationToken cancellationToken)

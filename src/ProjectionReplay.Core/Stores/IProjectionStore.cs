@@ -2,7 +2,10 @@ using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Stores;
 
-/// <summary>Where the states of a projection are written. Used by one batch at a time.</summary>
+/// <summary>
+/// Where the states of a projection are written. States of one batch at a time are stored; meanwhile the next one may ask
+/// which of its aggregates are accounted for.
+/// </summary>
 /// <typeparam name="TState">The projection's state.</typeparam>
 public interface IProjectionStore<TState>
     where TState : class

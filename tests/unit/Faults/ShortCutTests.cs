@@ -91,15 +91,22 @@ public sealed class ShortCutTests(TestServers servers)
         await using var linked = new LinkedServers(servers, faulty);
         var subject = await FaultSubject.CreateAsync(servers, LinkedServers.ProjectionOn(faulty));
 
+        var restoring = Task.CompletedTask;
         var outcome = await subject.RunAsync(connections: linked.Connections, options: At(ReplayPhase.Store, linked.Link, (link, batch) =>
         {
-            if (batch != 2) return;
-            link.Stall();
-            _ = Task.Delay(500).ContinueWith(_ => link.Restore(), TaskScheduler.Default);
+            if (batch == 2) restoring = StallAsync(link);
         }));
 
         outcome.ShouldSucceed();
+        await restoring;
         await subject.AssertDoneAsync($"{server} stalled");
+    }
+
+    private static async Task StallAsync(FaultyLink link)
+    {
+        link.Stall();
+        await Task.Delay(500);
+        link.Restore();
     }
 
     private static void AssertTold(ReplayOutcome outcome, FaultyLink link, string operation)

@@ -90,6 +90,35 @@ public sealed class MarkerProtocolTests(TestServers servers)
         Assert.Equal("processed", (await tenant.EvaluationsAsync())["e1"].GetProperty("Status").GetString());
     }
 
+    [Theory]
+    [InlineData("BeforeLateEvents", true)]
+    [InlineData("AfterLateEvents", false)]
+    public async Task A_late_event_is_folded_until_the_log_was_looked_at_and_the_live_handlers_afterwards(string moment, bool isFolded)
+    {
+        var tenant = await new TestTenant(servers).AddEvaluation("e1").AppendAsync();
+        string? marker = null;
+
+        var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions
+        {
+            Pause = async (_, at, _) =>
+            {
+                if (marker is not null || at != Enum.Parse<DelicateMoment>(moment)) return;
+                marker = (await tenant.MarkersAsync(Projection))[tenant.AggregateKey("e1")];
+
+                // Before the last event of the aggregate, and so before its cutoff.
+                tenant.AddRaw("evaluation", "e1", "lw.evaluation.completed", TestTenant.Start.AddMilliseconds(1), """{"evaluationId":"e1","error":"late"}""");
+                await tenant.AppendAsync();
+            },
+        });
+
+        // Nobody skips it: while it is looked for, and until the marker is gone, its job is put off.
+        Assert.Equal("pending", marker);
+        Assert.Equal(isFolded ? 4 : 3, outcome.ShouldSucceed().Last.TotalEvents);
+        var oracle = new StateOracle(servers, Evaluations, tenant.Id);
+        if (isFolded) await oracle.AssertStoredAsync();
+        await oracle.AssertNothingLeftAsync();
+    }
+
     [Fact]
     public async Task An_aggregate_whose_events_are_gone_gets_no_cutoff_and_is_unmarked_with_the_rest()
     {
