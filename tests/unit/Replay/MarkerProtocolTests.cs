@@ -106,7 +106,7 @@ public sealed class MarkerProtocolTests(TestServers servers)
                 marker = (await tenant.MarkersAsync(Projection))[tenant.AggregateKey("e1")];
 
                 // Before the last event of the aggregate, and so before its cutoff.
-                tenant.AddRaw("evaluation", "e1", "lw.evaluation.completed", TestTenant.Start.AddMilliseconds(1), """{"evaluationId":"e1","error":"late"}""");
+                tenant.AddRaw("evaluation", "e1", "lw.evaluation.completed", TestTenant.Start.AddMilliseconds(1), """{"evaluationId":"e1","status":"error","error":"late"}""");
                 await tenant.AppendAsync();
             },
         });
