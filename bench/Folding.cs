@@ -4,7 +4,6 @@ using Npgsql;
 using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Events;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Replay;
 using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Bench;
@@ -63,7 +62,7 @@ internal static class Folding
         using var clickHouse = new ClickHouseDatabase(new ClickHouseClientSettings());
         using var postgres = NpgsqlDataSource.Create("Host=nowhere");
         var run = projection.OpenRun(new StoreConnections(() => clickHouse, () => postgres));
-        IStreamFold fold = run.StartFold(aggregateCount: 0);
+        using var fold = run.StartFold();
         var eventId = "0"u8.ToArray();
         for (var i = 0; i < payloads.Count; i++)
         {

@@ -14,7 +14,7 @@ internal static class Throughput
 {
     private const string Tenant = "project_bench";
 
-    public static async Task RunAsync(string projectionName, long events, int rounds)
+    public static async Task RunAsync(string projectionName, long events, int rounds, ReplayOptions options)
     {
         var projection = ProjectionCatalog.BuiltIn.Get(projectionName).Projection;
         await using var sandbox = await SandboxProcess.StartAsync();
@@ -25,11 +25,12 @@ internal static class Throughput
         var memoryBefore = PeakMegabytes();
         var (raw, replay, cpu, engineCpu) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
         var phases = new Dictionary<string, double>(StringComparer.Ordinal);
+        var (allocated, paused, collected) = (GC.GetTotalAllocatedBytes(), GC.GetTotalPauseDuration(), Collections());
         for (var round = 0; round < rounds; round++)
         {
             raw.Add(await ReadRawAsync(sandbox));
             var (own, engines) = (CpuSeconds(Environment.ProcessId), CpuSeconds(sandbox.Id));
-            replay.Add(await ReplayAsync(sandbox, projection, events, phases));
+            replay.Add(await ReplayAsync(sandbox, projection, options, events, phases));
             cpu.Add(CpuSeconds(Environment.ProcessId) - own);
             engineCpu.Add(CpuSeconds(sandbox.Id) - engines);
         }
@@ -41,13 +42,14 @@ internal static class Throughput
             replay  {replayRate,12:N0} events/s   (median of {string.Join(" ", replay.Select(seconds => seconds.ToString("0.00", CultureInfo.InvariantCulture)))} s)
             ratio   {replayRate / rawRate,12:0.00}
             cpu     {Median(cpu),12:0.00} s of the replaying process, {Median(engineCpu):0.00} s of ClickHouse and Redis
+            heap    {(GC.GetTotalAllocatedBytes() - allocated) / (double)rounds / events,12:N0} bytes allocated per event, {(GC.GetTotalPauseDuration() - paused).TotalSeconds / rounds:0.00} s paused, {string.Join('/', Collections().Zip(collected, (now, then) => (now - then) / rounds))} collections of generations 0/1/2
             memory  {PeakMegabytes(),12:N0} MB peak ({memoryBefore:N0} MB before the first replay)
             phases  {string.Join("  ", phases.Select(phase => $"{phase.Key} {100 * phase.Value / phases.Values.Sum():0} %"))}
             """));
     }
 
     private static async Task<double> ReplayAsync(
-        SandboxProcess sandbox, IFoldProjection projection, long events, Dictionary<string, double> phases)
+        SandboxProcess sandbox, IFoldProjection projection, ReplayOptions options, long events, Dictionary<string, double> phases)
     {
         await EmptyCountersAsync(sandbox);
         var connections = new ReplayConnections(directory: null)
@@ -56,7 +58,13 @@ internal static class Throughput
             RedisUrl = sandbox.RedisUrl,
             DatabaseUrl = sandbox.DatabaseUrl,
         };
-        var request = new ReplayRequest { Projection = projection, TenantId = Tenant, Since = new DateTimeOffset(2025, 1, 1, 0, 0, 0, TimeSpan.Zero) };
+        var request = new ReplayRequest
+        {
+            Projection = projection,
+            TenantId = Tenant,
+            Since = new DateTimeOffset(2025, 1, 1, 0, 0, 0, TimeSpan.Zero),
+            Options = options,
+        };
         var messages = new ReplayMessages();
         var started = Stopwatch.GetTimestamp();
         var listening = ListenAsync(messages, phases, started);
@@ -142,6 +150,8 @@ internal static class Throughput
         var sorted = values.Order().ToList();
         return sorted.Count % 2 == 1 ? sorted[sorted.Count / 2] : (sorted[(sorted.Count / 2) - 1] + sorted[sorted.Count / 2]) / 2;
     }
+
+    private static int[] Collections() => [GC.CollectionCount(0), GC.CollectionCount(1), GC.CollectionCount(2)];
 
     private static double CpuSeconds(int processId)
     {

@@ -71,7 +71,9 @@ public sealed class ClickHouseDatabase : IDisposable
         var structure = string.Join(", ", columns.Select(column => $"{Quote(column.Name)} {column.Type}"));
         var names = string.Join(", ", columns.Select(column => Quote(column.Name)));
         var source = isConverted ? $"SELECT {names} FROM input({Literal(structure)}) " : "";
-        var sql = $"INSERT INTO {Quote(table)} ({names}) {source}FORMAT RowBinary";
+
+        // The rows replace older ones, not each other: looking for the latest among them would only cost time.
+        var sql = $"INSERT INTO {Quote(table)} ({names}) SETTINGS optimize_on_insert = 0 {source}FORMAT RowBinary";
         using var response = await _client.PostStreamAsync(sql, writeRows, isCompressed: false, cancellationToken, new QueryOptions()).ConfigureAwait(false);
     }
 

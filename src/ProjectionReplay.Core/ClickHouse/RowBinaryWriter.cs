@@ -5,32 +5,42 @@ using System.Text;
 namespace ProjectionReplay.ClickHouse;
 
 /// <summary>
-/// Writes values in ClickHouse's RowBinary format, one after the other, into a growing buffer. Not thread-safe.
+/// Writes values in ClickHouse's RowBinary format, one after the other, into memory: pooled segments that are never
+/// copied as more come. Dispose it to give them back. Not thread-safe.
 /// See https://clickhouse.com/docs/interfaces/formats/RowBinary for the layout of each type.
 /// </summary>
-public sealed class RowBinaryWriter
+public sealed class RowBinaryWriter : IDisposable
 {
-    private readonly ArrayBufferWriter<byte> _buffer;
+    private const int FirstSegmentSize = 16 * 1024;
 
-    /// <summary>Creates a writer with room for <paramref name="initialCapacity"/> bytes.</summary>
-    public RowBinaryWriter(int initialCapacity = 64 * 1024) => _buffer = new ArrayBufferWriter<byte>(initialCapacity);
+    /// <summary>Large enough that a pool holds many, small enough that an unfinished one is no loss.</summary>
+    private const int LargestSegmentSize = 1024 * 1024;
 
-    /// <summary>The bytes written since the last <see cref="Clear"/>. Valid until the next write.</summary>
-    public ReadOnlyMemory<byte> WrittenMemory => _buffer.WrittenMemory;
+    /// <summary>The longest unsigned LEB128 of 64 bits.</summary>
+    private const int MaxVarUIntLength = 10;
 
-    /// <summary>The number of bytes written since the last <see cref="Clear"/>.</summary>
-    public int WrittenCount => _buffer.WrittenCount;
+    private readonly List<ArraySegment<byte>> _full = [];
+    private byte[] _current = [];
+    private int _position;
+    private long _fullLength;
 
-    /// <summary>Forgets what was written, and keeps the buffer.</summary>
-    public void Clear() => _buffer.ResetWrittenCount();
+    /// <summary>The number of bytes written.</summary>
+    public long WrittenCount => _fullLength + _position;
+
+    /// <summary>Sends what was written. May be repeated.</summary>
+    public async Task WriteToAsync(Stream destination, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        foreach (var segment in _full) await destination.WriteAsync(segment, cancellationToken).ConfigureAwait(false);
+        await destination.WriteAsync(_current.AsMemory(0, _position), cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>String: length as an unsigned LEB128, then UTF-8. Lone surrogates become U+FFFD.</summary>
     public void WriteString(string value)
     {
         var byteCount = Encoding.UTF8.GetByteCount(value);
         WriteVarUInt((uint)byteCount);
-        Encoding.UTF8.GetBytes(value, _buffer.GetSpan(byteCount));
-        _buffer.Advance(byteCount);
+        Encoding.UTF8.GetBytes(value, Reserve(byteCount));
     }
 
     /// <summary>Nullable(String).</summary>
@@ -41,35 +51,19 @@ public sealed class RowBinaryWriter
     }
 
     /// <summary>UInt8, and Bool.</summary>
-    public void WriteByte(byte value)
-    {
-        _buffer.GetSpan(1)[0] = value;
-        _buffer.Advance(1);
-    }
+    public void WriteByte(byte value) => Reserve(1)[0] = value;
 
     /// <summary>UInt32.</summary>
-    public void WriteUInt32(uint value)
-    {
-        BinaryPrimitives.WriteUInt32LittleEndian(_buffer.GetSpan(sizeof(uint)), value);
-        _buffer.Advance(sizeof(uint));
-    }
+    public void WriteUInt32(uint value) => BinaryPrimitives.WriteUInt32LittleEndian(Reserve(sizeof(uint)), value);
 
     /// <summary>UInt64.</summary>
-    public void WriteUInt64(ulong value)
-    {
-        BinaryPrimitives.WriteUInt64LittleEndian(_buffer.GetSpan(sizeof(ulong)), value);
-        _buffer.Advance(sizeof(ulong));
-    }
+    public void WriteUInt64(ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(Reserve(sizeof(ulong)), value);
 
     /// <summary>Int64, and DateTime64(3) as ms since 1970 UTC.</summary>
     public void WriteInt64(long value) => WriteUInt64(unchecked((ulong)value));
 
     /// <summary>Float64.</summary>
-    public void WriteFloat64(double value)
-    {
-        BinaryPrimitives.WriteDoubleLittleEndian(_buffer.GetSpan(sizeof(double)), value);
-        _buffer.Advance(sizeof(double));
-    }
+    public void WriteFloat64(double value) => BinaryPrimitives.WriteDoubleLittleEndian(Reserve(sizeof(double)), value);
 
     /// <summary>Writes the null flag of a Nullable(T), and says whether the value is null, so that none follows.</summary>
     public bool WriteIsNull(bool isNull)
@@ -81,15 +75,49 @@ public sealed class RowBinaryWriter
     /// <summary>An unsigned LEB128: the length before a string, an array or a map.</summary>
     public void WriteVarUInt(ulong value)
     {
-        var span = _buffer.GetSpan(10);
+        Span<byte> bytes = stackalloc byte[MaxVarUIntLength];
         var count = 0;
         while (value >= 0x80)
         {
-            span[count++] = (byte)(value | 0x80);
+            bytes[count++] = (byte)(value | 0x80);
             value >>= 7;
         }
 
-        span[count++] = (byte)value;
-        _buffer.Advance(count);
+        bytes[count++] = (byte)value;
+        bytes[..count].CopyTo(Reserve(count));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var segment in _full) ArrayPool<byte>.Shared.Return(segment.Array!);
+        if (_current.Length > 0) ArrayPool<byte>.Shared.Return(_current);
+        _full.Clear();
+        (_current, _position, _fullLength) = ([], 0, 0);
+    }
+
+    private Span<byte> Reserve(int count)
+    {
+        if (_current.Length - _position < count) Grow(count);
+        var reserved = _current.AsSpan(_position, count);
+        _position += count;
+        return reserved;
+    }
+
+    private void Grow(int count)
+    {
+        var size = _current.Length == 0 ? FirstSegmentSize : Math.Min(_current.Length * 2L, LargestSegmentSize);
+        var next = ArrayPool<byte>.Shared.Rent((int)Math.Max(size, count));
+        if (_position > 0)
+        {
+            _full.Add(new ArraySegment<byte>(_current, 0, _position));
+            _fullLength += _position;
+        }
+        else if (_current.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_current);
+        }
+
+        (_current, _position) = (next, 0);
     }
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Coordination;
@@ -14,14 +15,14 @@ internal sealed class QueueDrain(RedisServer redis, string queueName, TimeProvid
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(200);
 
-    private readonly string _prefix = queueName + ":gq:group:";
+    private readonly byte[] _prefix = Encoding.UTF8.GetBytes(queueName + ":gq:group:");
 
     /// <summary>Waits for the jobs of some aggregates, which must be marked already.</summary>
-    /// <param name="keys">The aggregates' key strings.</param>
+    /// <param name="keys">The aggregates' key strings, UTF-8.</param>
     /// <param name="timeout">How long to wait.</param>
     /// <param name="cancellationToken">Abandons the wait.</param>
-    /// <returns>The key strings of those whose job did not end in time; empty when all is well.</returns>
-    public async Task<IReadOnlyList<string>> WaitAsync(IEnumerable<string> keys, TimeSpan timeout, CancellationToken cancellationToken)
+    /// <returns>The key strings, UTF-8, of those whose job did not end in time; empty when all is well.</returns>
+    public async Task<IReadOnlyList<byte[]>> WaitAsync(IEnumerable<byte[]> keys, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var started = timeProvider.GetTimestamp();
         var waiting = await FirstLookAsync(keys, cancellationToken).ConfigureAwait(false);
@@ -36,10 +37,10 @@ internal sealed class QueueDrain(RedisServer redis, string queueName, TimeProvid
         return [.. waiting.Select(watch => watch.Key)];
     }
 
-    private RedisKey ActiveKey(string key) => string.Concat(_prefix, key, ":active");
+    private RedisKey ActiveKey(byte[] key) => (byte[])[.. _prefix, .. key, .. ":active"u8];
 
     /// <summary>The jobs that are at work, in one round trip. Most aggregates have none, and are not held on to.</summary>
-    private async Task<List<Watch>> FirstLookAsync(IEnumerable<string> keys, CancellationToken cancellationToken)
+    private async Task<List<Watch>> FirstLookAsync(IEnumerable<byte[]> keys, CancellationToken cancellationToken)
     {
         var looks = await Task.WhenAll(keys.Chunk(ChunkSize).Select(async chunk =>
         {
@@ -57,5 +58,5 @@ internal sealed class QueueDrain(RedisServer redis, string queueName, TimeProvid
         return [.. watches.Zip(looks.SelectMany(look => look)).Where(pair => pair.First.Job == pair.Second).Select(pair => pair.First)];
     }
 
-    private readonly record struct Watch(string Key, RedisValue Job);
+    private readonly record struct Watch(byte[] Key, RedisValue Job);
 }

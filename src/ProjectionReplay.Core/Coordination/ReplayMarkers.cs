@@ -29,11 +29,11 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
     private IDatabase Database => redis.Database;
 
     /// <summary>Marks aggregates as pending: from here on live handlers defer their events.</summary>
-    public Task MarkPendingAsync(IEnumerable<string> keys, CancellationToken cancellationToken) =>
+    public Task MarkPendingAsync(IEnumerable<RedisValue> keys, CancellationToken cancellationToken) =>
         SetAsync(keys.Select(key => new HashEntry(key, PendingValue)), cancellationToken);
 
     /// <summary>Replaces pending by the cutoff: live handlers skip events up to it and go on deferring later ones.</summary>
-    public Task SetCutoffsAsync(IEnumerable<(string Key, byte[] EventId)> cutoffs, CancellationToken cancellationToken) =>
+    public Task SetCutoffsAsync(IEnumerable<(RedisValue Key, byte[] EventId)> cutoffs, CancellationToken cancellationToken) =>
         SetAsync(cutoffs.Select(cutoff => new HashEntry(cutoff.Key, cutoff.EventId)), cancellationToken);
 
     /// <summary>
@@ -43,26 +43,24 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
     /// in the ledger. The other way round it would leave markers on aggregates that no resume replays, and events that
     /// came in late would be skipped by the live handlers meanwhile, and lost.
     /// </summary>
-    public Task CompleteAsync(IEnumerable<string> keys, CancellationToken cancellationToken) =>
+    public Task CompleteAsync(IEnumerable<RedisValue> keys, CancellationToken cancellationToken) =>
         ForEachChunkAsync(keys, redis.IsCluster ? CompleteOnClusterAsync : CompleteAtOnceAsync, cancellationToken);
 
     /// <summary>Unmarks aggregates without recording them: live handlers take them back.</summary>
-    public Task RemoveAsync(IEnumerable<string> keys, CancellationToken cancellationToken) =>
-        ForEachChunkAsync(
-            keys, chunk => Database.HashDeleteAsync(_cutoffKey, Array.ConvertAll(chunk, key => (RedisValue)key)), cancellationToken);
+    public Task RemoveAsync(IEnumerable<RedisValue> keys, CancellationToken cancellationToken) =>
+        ForEachChunkAsync(keys, chunk => Database.HashDeleteAsync(_cutoffKey, chunk), cancellationToken);
 
     /// <summary>Which of some aggregates an unfinished run has completed, in their order.</summary>
-    public async Task<bool[]> FindCompletedAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken)
+    public async Task<bool[]> FindCompletedAsync(IReadOnlyList<RedisValue> keys, CancellationToken cancellationToken)
     {
         var answers = await Task.WhenAll(keys.Chunk(ChunkSize).Select(chunk =>
-            Database.SetContainsAsync(_completedKey, Array.ConvertAll(chunk, key => (RedisValue)key)))).WaitAsync(cancellationToken).ConfigureAwait(false);
+            Database.SetContainsAsync(_completedKey, chunk))).WaitAsync(cancellationToken).ConfigureAwait(false);
         return [.. answers.SelectMany(answer => answer)];
     }
 
     /// <summary>Forgets that aggregates were completed.</summary>
-    public Task ForgetCompletedAsync(IEnumerable<string> keys, CancellationToken cancellationToken) =>
-        ForEachChunkAsync(
-            keys, chunk => Database.SetRemoveAsync(_completedKey, Array.ConvertAll(chunk, key => (RedisValue)key)), cancellationToken);
+    public Task ForgetCompletedAsync(IEnumerable<RedisValue> keys, CancellationToken cancellationToken) =>
+        ForEachChunkAsync(keys, chunk => Database.SetRemoveAsync(_completedKey, chunk), cancellationToken);
 
     /// <summary>Records that a tenant's counters are being rebuilt: until it is done they hold only a part.</summary>
     public Task BeginRebuildAsync(string tenantId, CancellationToken cancellationToken) =>
@@ -98,20 +96,18 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
         }
     }
 
-    private Task CompleteAtOnceAsync(string[] chunk)
+    private Task CompleteAtOnceAsync(RedisValue[] chunk)
     {
-        var values = Array.ConvertAll(chunk, key => (RedisValue)key);
         var transaction = Database.CreateTransaction();
-        var removed = transaction.HashDeleteAsync(_cutoffKey, values);
-        var added = transaction.SetAddAsync(_completedKey, values);
+        var removed = transaction.HashDeleteAsync(_cutoffKey, chunk);
+        var added = transaction.SetAddAsync(_completedKey, chunk);
         return AllAsync(transaction.ExecuteAsync(), removed, added);
     }
 
-    private async Task CompleteOnClusterAsync(string[] chunk)
+    private async Task CompleteOnClusterAsync(RedisValue[] chunk)
     {
-        var values = Array.ConvertAll(chunk, key => (RedisValue)key);
-        await Database.HashDeleteAsync(_cutoffKey, values).ConfigureAwait(false);
-        await Database.SetAddAsync(_completedKey, values).ConfigureAwait(false);
+        await Database.HashDeleteAsync(_cutoffKey, chunk).ConfigureAwait(false);
+        await Database.SetAddAsync(_completedKey, chunk).ConfigureAwait(false);
     }
 
     private Task SetAsync(IEnumerable<HashEntry> entries, CancellationToken cancellationToken) =>

@@ -1,3 +1,4 @@
+using System.Text;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Coordination;
@@ -14,16 +15,19 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(200);
 
+    private readonly byte[] _prefix = Encoding.UTF8.GetBytes(queueName + ":gq:group:");
+
     /// <summary>The jobs that there are at the moment, of those aggregates that have any. One round trip when none has.</summary>
-    /// <param name="keys">The aggregates' key strings.</param>
+    /// <param name="keys">The aggregates' key strings, UTF-8.</param>
     /// <param name="cancellationToken">Abandons the look.</param>
-    public async Task<List<JobSnapshot>> SnapshotAsync(IEnumerable<string> keys, CancellationToken cancellationToken)
+    public async Task<List<JobSnapshot>> SnapshotAsync(IEnumerable<byte[]> keys, CancellationToken cancellationToken)
     {
         var looks = await Task.WhenAll(keys.Chunk(ChunkSize).Select(async chunk =>
         {
-            var groupKeys = Array.ConvertAll(chunk, key => string.Concat(queueName, ":gq:group:", key));
-            var count = await redis.Database.KeyExistsAsync([.. groupKeys.SelectMany(key => new RedisKey[] { JobSnapshot.ActiveKeyOf(key), JobSnapshot.JobsKeyOf(key) })]).ConfigureAwait(false);
-            return count == 0 ? [] : chunk.Zip(groupKeys, (key, groupKey) => new JobSnapshot(key, groupKey)).ToList();
+            var redisKeys = new RedisKey[chunk.Length * 2];
+            for (var i = 0; i < chunk.Length; i++) (redisKeys[2 * i], redisKeys[(2 * i) + 1]) = (ActiveKey(chunk[i]), JobsKey(chunk[i]));
+            var count = await redis.Database.KeyExistsAsync(redisKeys).ConfigureAwait(false);
+            return count == 0 ? [] : Array.ConvertAll(chunk, key => new JobSnapshot(key, ActiveKey(key), JobsKey(key)));
         })).WaitAsync(cancellationToken).ConfigureAwait(false);
         List<JobSnapshot> busy = [.. looks.SelectMany(look => look)];
         foreach (var (group, jobs) in busy.Zip(await LookAsync(busy, cancellationToken).ConfigureAwait(false))) group.Jobs = jobs;
@@ -53,6 +57,10 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
         }
     }
 
+    private RedisKey ActiveKey(byte[] key) => (byte[])[.. _prefix, .. key, .. ":active"u8];
+
+    private RedisKey JobsKey(byte[] key) => (byte[])[.. _prefix, .. key, .. ":jobs"u8];
+
     private Task<Dictionary<RedisValue, double>[]> LookAsync(List<JobSnapshot> groups, CancellationToken cancellationToken) => Task.WhenAll(groups.Select(async group =>
     {
         // Both at the same moment: a job on its way from one to the other must not be missed.
@@ -70,18 +78,14 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
 }
 
 /// <summary>The jobs of one aggregate at some moment, staged or at work.</summary>
-internal sealed class JobSnapshot(string key, string groupKey)
+internal sealed class JobSnapshot(byte[] key, RedisKey activeKey, RedisKey jobsKey)
 {
-    /// <summary>The aggregate's key string.</summary>
-    public string Key => key;
+    /// <summary>The aggregate's key string, UTF-8.</summary>
+    public byte[] Key => key;
 
-    public RedisKey ActiveKey { get; } = ActiveKeyOf(groupKey);
+    public RedisKey ActiveKey => activeKey;
 
-    public RedisKey JobsKey { get; } = JobsKeyOf(groupKey);
-
-    public static RedisKey ActiveKeyOf(string groupKey) => groupKey + ":active";
-
-    public static RedisKey JobsKeyOf(string groupKey) => groupKey + ":jobs";
+    public RedisKey JobsKey => jobsKey;
 
     // The first place in the queue that a job was tried at.
     private double _firstTried = double.PositiveInfinity;

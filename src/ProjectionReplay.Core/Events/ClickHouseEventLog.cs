@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Unicode;
 using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Replay;
 
@@ -11,9 +12,6 @@ namespace ProjectionReplay.Events;
 internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
 {
     public const string TableName = "event_log";
-
-    // Bytes that are no UTF-8 must not turn into another aggregate's name.
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private static readonly string[] Columns =
     [
@@ -57,6 +55,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             SELECT count()
             FROM event_log
             WHERE {InRange}
+            SETTINGS {NoSkipIndexes}
             """,
             [.. Bind(selection, range)],
             cancellationToken);
@@ -86,7 +85,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             FROM event_log
             WHERE {InRange}
             GROUP BY AggregateType, AggregateId
-            SETTINGS optimize_aggregation_in_order = 1
+            SETTINGS optimize_aggregation_in_order = 1, {NoSkipIndexes}
             """,
             [.. Bind(selection, range)],
             visit,
@@ -117,7 +116,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             FROM event_log
             WHERE {{InRange}}
             ORDER BY AggregateId, EventTimestamp, EventId
-            SETTINGS optimize_read_in_order = 1
+            SETTINGS optimize_read_in_order = 1, {{NoSkipIndexes}}
             """;
 
         var rows = await database.QueryAsync(
@@ -132,6 +131,12 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
           AND AggregateId <= {lastId:String}
           AND EventType IN {eventTypes:Array(String)}
         """;
+
+    /// <summary>
+    /// The table's bloom filters are there to find single events. A query over a range of the key would read through all
+    /// of them and exclude nothing.
+    /// </summary>
+    private const string NoSkipIndexes = "use_skip_indexes = 0";
 
     private static string Selected(EventSelection selection) => selection.AggregateTypes.Count == 0
         ? "TenantId = {tenantId:String} AND EventType IN {eventTypes:Array(String)}"
@@ -163,7 +168,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             GROUP BY AggregateType, AggregateId
             HAVING max(EventTimestamp) >= {since:UInt64}
             ORDER BY AggregateType, AggregateId
-            SETTINGS optimize_aggregation_in_order = 1
+            SETTINGS optimize_aggregation_in_order = 1, {{NoSkipIndexes}}
             """,
             [.. parameters, new("since", "UInt64", (ulong)Math.Max(0, selection.Since.ToUnixTimeMilliseconds()))],
             visit,
@@ -187,8 +192,9 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
                 if (!cursor.TryReadString(out var type) || !cursor.TryReadString(out var id) || !cursor.TryReadUInt64(out var count)) return;
 
                 // A type comes many times in a row: one string serves them all.
-                if (!type.SequenceEqual(aggregateTypeUtf8)) (aggregateType, aggregateTypeUtf8) = (Text("AggregateType", type), type.ToArray());
-                visit(aggregateType, Text("AggregateId", id), (long)count);
+                if (!type.SequenceEqual(aggregateTypeUtf8)) (aggregateType, aggregateTypeUtf8) = (Utf8.IsValid(type) ? Encoding.UTF8.GetString(type) : throw NotText("AggregateType", type), type.ToArray());
+                if (!Utf8.IsValid(id)) throw NotText("AggregateId", id);
+                visit(aggregateType, id, (long)count);
                 rows.Advance(cursor.Position);
             }
         }
@@ -208,21 +214,8 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         throw new EndOfStreamException("ClickHouse sent no count.");
     }
 
-    private static string Text(string column, ReadOnlySpan<byte> utf8)
-    {
-        try
-        {
-            return StrictUtf8.GetString(utf8);
-        }
-        catch (DecoderFallbackException exception)
-        {
-            throw NotText(column, utf8, exception);
-        }
-    }
-
     /// <summary>Says that a column holds bytes that are no text, so that it cannot be named to anybody.</summary>
-    public static ReplayException NotText(string column, ReadOnlySpan<byte> bytes, Exception? exception = null) => new(
+    public static ReplayException NotText(string column, ReadOnlySpan<byte> bytes) => new(
         ReplayError.EventLogInvalid,
-        $"The event log has a row whose {column} is not UTF-8 text: its bytes are {Convert.ToHexString(bytes[..Math.Min(bytes.Length, 200)])}. Correct or remove the rows where hex({column}) is that, then replay again.",
-        exception);
+        $"The event log has a row whose {column} is not UTF-8 text: its bytes are {Convert.ToHexString(bytes[..Math.Min(bytes.Length, 200)])}. Correct or remove the rows where hex({column}) is that, then replay again.");
 }

@@ -13,6 +13,6 @@ internal readonly record struct AggregateRange(string AggregateType, string Firs
 
 /// <summary>Told of an aggregate.</summary>
 /// <param name="aggregateType">Its type.</param>
-/// <param name="aggregateId">Its id.</param>
+/// <param name="aggregateId">Its id, UTF-8 and surely so; only for the duration of the call.</param>
 /// <param name="rowCount">Its rows of the selected event types; an event that stands twice counts twice.</param>
-internal delegate void AggregateVisitor(string aggregateType, string aggregateId, long rowCount);
+internal delegate void AggregateVisitor(string aggregateType, ReadOnlySpan<byte> aggregateId, long rowCount);

@@ -6,36 +6,38 @@ namespace ProjectionReplay.Replay;
 
 /// <summary>What a stream came to.</summary>
 /// <param name="Fold">The fold of its events.</param>
-/// <param name="Aggregates">What was found of each of its aggregates, in their order.</param>
 /// <param name="RowsRead">All rows of the stream's range, those of aggregates that are not the stream's included.</param>
 /// <param name="ReadAt">A moment, by the clock's timestamp, at which the query was under way.</param>
-internal readonly record struct FoldedStream(IStreamFold Fold, IReadOnlyList<AggregateFold> Aggregates, long RowsRead, long ReadAt);
+internal readonly record struct FoldedStream(IStreamFold Fold, long RowsRead, long ReadAt);
 
 /// <summary>
 /// Aggregates of one type that stand together in key order: read with one query, and folded as their events arrive.
 /// </summary>
 internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<BatchAggregate> aggregates)
 {
-    /// <summary>Below this, a second query costs more than it gains: an index granule is 8,192 rows.</summary>
-    private const long SmallestStream = 32_768;
+    /// <summary>
+    /// Events that make a stream worth a query of its own: the server reads whole granules of 8,192 rows, one or two in
+    /// vain at either end in every part of the table, and a log over many weeks has hundreds of parts.
+    /// </summary>
+    public const long PreferredEvents = 300_000;
 
     /// <summary>The aggregates, in key order.</summary>
     public IReadOnlyList<BatchAggregate> Aggregates => aggregates;
 
     /// <summary>From the first of them to the last.</summary>
     public AggregateRange Range { get; } = new(
-        aggregates[0].Key.AggregateType, aggregates[0].Key.AggregateId, aggregates[^1].Key.AggregateId);
+        aggregates[0].AggregateType, aggregates[0].ToKey().AggregateId, aggregates[^1].ToKey().AggregateId);
 
     /// <summary>Cuts aggregates, which are in key order, into at most about <paramref name="concurrency"/> streams of like size.</summary>
     public static List<AggregateStream> Cut(EventSelection selection, IReadOnlyList<BatchAggregate> aggregates, int concurrency)
     {
-        var target = Math.Max(SmallestStream, aggregates.Sum(aggregate => aggregate.RowCount) / concurrency);
+        var target = Math.Max(PreferredEvents, aggregates.Sum(aggregate => aggregate.RowCount) / concurrency);
         var streams = new List<AggregateStream>();
         var current = new List<BatchAggregate>();
         long rows = 0;
         foreach (var aggregate in aggregates)
         {
-            if (current.Count > 0 && (rows >= target || current[0].Key.AggregateType != aggregate.Key.AggregateType))
+            if (current.Count > 0 && (rows >= target || current[0].AggregateType != aggregate.AggregateType))
             {
                 streams.Add(new AggregateStream(selection, current));
                 (current, rows) = ([], 0);
@@ -57,7 +59,7 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
     /// <param name="cancellationToken">Abandons the work.</param>
     public async Task<FoldedStream> FoldAsync(BatchContext context, Action<long> addEvents, CancellationToken cancellationToken)
     {
-        var pass = new Pass(context.Projection.StartFold(aggregates.Count), context.Definition.EventTypes, aggregates);
+        var pass = new Pass(context.Projection.StartFold(), context.Definition.EventTypes, aggregates);
         long reported = 0;
         try
         {
@@ -79,6 +81,7 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
         catch
         {
             addEvents(-reported);
+            pass.Fold.Dispose();
             throw;
         }
     }
@@ -89,11 +92,13 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
     private sealed class Pass(IStreamFold fold, IReadOnlyList<string> eventTypes, IReadOnlyList<BatchAggregate> aggregates)
     {
         private readonly byte[][] _eventTypes = [.. eventTypes.Select(Encoding.UTF8.GetBytes)];
-        private readonly List<AggregateFold> _found = new(aggregates.Count);
+        private int _ended;
 
         // The aggregate whose rows are arriving: one of ours, or one that stands between two of ours.
-        private byte[]? _currentId;
+        private byte[] _currentId = new byte[256];
+        private int _currentIdLength = -1;
         private BatchAggregate? _current;
+        private AggregateKey _currentKey;
 
         private byte[] _lastEventId = new byte[256];
         private int _lastEventIdLength = -1;
@@ -104,6 +109,8 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
         private long _foldedBefore;
         private bool _isFresh;
 
+        public IStreamFold Fold => fold;
+
         /// <summary>Events folded.</summary>
         public long Folded { get; private set; }
 
@@ -112,7 +119,7 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
             _rowsRead++;
 
             // An id may be empty, so that "none yet" has to be told from it.
-            if (_currentId is null || !row.AggregateId.SequenceEqual(_currentId)) Enter(row.AggregateId);
+            if (_currentIdLength != row.AggregateId.Length || !row.AggregateId.SequenceEqual(_currentId.AsSpan(0, _currentIdLength))) Enter(row.AggregateId);
 
             if (_current is null) return;
             _rows++;
@@ -126,7 +133,7 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
                 Remember(row.EventId, ref _greatestEventId, ref _greatestEventIdLength);
             }
 
-            Fold(row);
+            Apply(row);
             Folded++;
         }
 
@@ -134,24 +141,25 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
         {
             Leave();
             SkipTo(aggregates.Count);
-            return new FoldedStream(fold, _found, _rowsRead, readAt);
+            return new FoldedStream(fold, _rowsRead, readAt);
         }
 
         private void Enter(ReadOnlySpan<byte> aggregateId)
         {
             Leave();
-            if (_currentId is not null && aggregateId.SequenceCompareTo(_currentId) < 0)
+            if (_currentIdLength >= 0 && aggregateId.SequenceCompareTo(_currentId.AsSpan(0, _currentIdLength)) < 0)
             {
                 throw new IOException("ClickHouse sent rows out of order, or broke off its answer.");
             }
 
             // Aggregates whose rows are gone from the log are passed by.
-            var next = _found.Count;
+            var next = _ended;
             while (next < aggregates.Count && aggregateId.SequenceCompareTo(aggregates[next].IdUtf8) > 0) next++;
             SkipTo(next);
 
             _current = next < aggregates.Count && aggregateId.SequenceEqual(aggregates[next].IdUtf8) ? aggregates[next] : null;
-            _currentId = _current?.IdUtf8 ?? aggregateId.ToArray();
+            if (_current is not null) _currentKey = _current.ToKey();
+            Remember(aggregateId, ref _currentId, ref _currentIdLength);
             _lastEventIdLength = -1;
             _greatestEventIdLength = 0;
             _rows = 0;
@@ -162,19 +170,20 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
         private void Leave()
         {
             if (_current is null) return;
-            fold.EndAggregate();
-            var lastEventId = _rows == 0 ? null : _greatestEventId.AsSpan(0, _greatestEventIdLength).ToArray();
+            End();
 
             // Live handlers compare it with the ids that they know, as text.
-            if (lastEventId is not null && !Utf8.IsValid(lastEventId)) throw ClickHouseEventLog.NotText("EventId", lastEventId);
-            _found.Add(new AggregateFold(lastEventId, _rows, Folded - _foldedBefore, _isFresh));
+            var lastEventId = _greatestEventId.AsSpan(0, _greatestEventIdLength);
+            if (!Utf8.IsValid(lastEventId)) throw ClickHouseEventLog.NotText("EventId", lastEventId);
+            _current.Keep(new AggregateFold { LastEventId = lastEventId, Rows = _rows, Events = Folded - _foldedBefore, IsFresh = _isFresh });
             _foldedBefore = Folded;
+            _ended++;
             _current = null;
         }
 
         private void SkipTo(int count)
         {
-            while (_found.Count < count) _found.Add(default);
+            for (; _ended < count; _ended++) aggregates[_ended].Keep(default);
         }
 
         private static void Remember(ReadOnlySpan<byte> eventId, ref byte[] buffer, ref int length)
@@ -184,11 +193,11 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
             length = eventId.Length;
         }
 
-        private void Fold(in EventRow row)
+        private void Apply(in EventRow row)
         {
             var replayEvent = new ReplayEvent
             {
-                Aggregate = _current!.Key,
+                Aggregate = _currentKey,
                 EventIdUtf8 = row.EventId,
                 EventType = EventType(row.EventType),
                 Timestamp = row.Timestamp,
@@ -203,13 +212,25 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
             }
             catch (Exception exception) when (exception is not (InvalidEventPayloadException or ReplayException))
             {
-                // Whatever a projection throws, it must not be mistaken for a server's fault.
-                throw new ReplayException(
-                    ReplayError.ReplayFailed,
-                    $"The projection failed on event '{replayEvent.EventId}' of type '{replayEvent.EventType}': {exception.GetType().Name}: {exception.Message}",
-                    exception);
+                throw Failed($"event '{replayEvent.EventId}' of type '{replayEvent.EventType}'", exception);
             }
         }
+
+        private void End()
+        {
+            try
+            {
+                fold.EndAggregate();
+            }
+            catch (Exception exception) when (exception is not ReplayException)
+            {
+                throw Failed($"the final state of aggregate '{_currentKey}'", exception);
+            }
+        }
+
+        /// <summary>Whatever a projection throws, it must not be mistaken for a server's fault.</summary>
+        private static ReplayException Failed(string what, Exception exception) => new(
+            ReplayError.ReplayFailed, $"The projection failed on {what}: {exception.GetType().Name}: {exception.Message}", exception);
 
         private string EventType(ReadOnlySpan<byte> utf8)
         {

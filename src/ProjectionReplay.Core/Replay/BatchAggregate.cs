@@ -1,18 +1,20 @@
-using System.Text;
 using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Replay;
 
-/// <summary>An aggregate of a batch, and what the batch has folded of it.</summary>
-internal sealed class BatchAggregate(AggregateKey key, long rowCount)
+/// <summary>
+/// An aggregate of a batch, and what the batch has folded of it. There are many at once: it holds its id as it came
+/// from the log, in the one form that Redis is told it in, and makes up any other when asked.
+/// </summary>
+internal sealed class BatchAggregate(AggregateKeyPrefix prefix, ReadOnlySpan<byte> aggregateId, long rowCount)
 {
-    public AggregateKey Key { get; } = key;
-
-    /// <summary>The key string: the marker's field, and the group of the live queue.</summary>
-    public string KeyString { get; } = key.ToString();
+    /// <summary>The key string, UTF-8: the marker's field, and the group of the live queue.</summary>
+    public byte[] KeyUtf8 { get; } = prefix.KeyUtf8(aggregateId);
 
     /// <summary>The aggregate id as the log sends it.</summary>
-    public byte[] IdUtf8 { get; } = Encoding.UTF8.GetBytes(key.AggregateId);
+    public ReadOnlySpan<byte> IdUtf8 => KeyUtf8.AsSpan(prefix.Length);
+
+    public string AggregateType => prefix.AggregateType;
 
     /// <summary>Rows that the log held when the aggregate was listed: an estimate of the work.</summary>
     public long RowCount { get; } = rowCount;
@@ -32,11 +34,14 @@ internal sealed class BatchAggregate(AggregateKey key, long rowCount)
     /// <summary>Whether an event folded had only just been inserted, so that its live job may not be staged yet.</summary>
     public bool IsFresh { get; private set; }
 
-    /// <summary>Takes over what a stream found.</summary>
+    /// <summary>The aggregate's identity. Makes it up each time.</summary>
+    public AggregateKey ToKey() => prefix.Key(IdUtf8);
+
+    /// <summary>Takes over what a stream found. May come again: the last one counts.</summary>
     public void Keep(in AggregateFold fold)
     {
         // Live handlers skip by it, so that it never goes back.
-        if (Cutoff is null || fold.LastEventId.AsSpan().SequenceCompareTo(Cutoff) > 0) Cutoff = fold.LastEventId;
+        if (Cutoff is null || fold.LastEventId.SequenceCompareTo(Cutoff) > 0) Cutoff = fold.Rows == 0 ? null : fold.LastEventId.ToArray();
         RowsFolded = fold.Rows;
         EventsFolded = fold.Events;
         IsFresh = fold.IsFresh;
@@ -45,8 +50,17 @@ internal sealed class BatchAggregate(AggregateKey key, long rowCount)
 }
 
 /// <summary>What a stream found of one aggregate.</summary>
-/// <param name="LastEventId">The greatest event id folded, or null when there was no event.</param>
-/// <param name="Rows">Rows folded; an event that stands twice is two.</param>
-/// <param name="Events">Events folded.</param>
-/// <param name="IsFresh">Whether one of them had only just been inserted.</param>
-internal readonly record struct AggregateFold(byte[]? LastEventId, long Rows, long Events, bool IsFresh);
+internal readonly ref struct AggregateFold
+{
+    /// <summary>The greatest event id folded; of no meaning when there was no event.</summary>
+    public ReadOnlySpan<byte> LastEventId { get; init; }
+
+    /// <summary>Rows folded; an event that stands twice is two.</summary>
+    public long Rows { get; init; }
+
+    /// <summary>Events folded.</summary>
+    public long Events { get; init; }
+
+    /// <summary>Whether one of them had only just been inserted.</summary>
+    public bool IsFresh { get; init; }
+}

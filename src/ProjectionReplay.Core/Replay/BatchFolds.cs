@@ -45,14 +45,14 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
     /// <param name="cancellationToken">Abandons the work.</param>
     public async Task<List<BatchAggregate>> FindGrownAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
     {
-        Dictionary<(string Type, string Id), BatchAggregate>? byId = null;
+        Dictionary<AggregateKey, BatchAggregate>? byId = null;
         var candidates = new List<BatchAggregate>();
         foreach (var (range, rowsRead) in _extents)
         {
             var count = await context.Faults.CallAsync(
                 Server.ClickHouse, "Counting events again", token => context.Servers.EventLog.CountRowsAsync(context.Selection, range, token), cancellationToken).ConfigureAwait(false);
             if (count == rowsRead) continue;
-            byId ??= aggregates.ToDictionary(aggregate => (aggregate.Key.AggregateType, aggregate.Key.AggregateId));
+            byId ??= aggregates.ToDictionary(aggregate => aggregate.ToKey());
             candidates.AddRange(await FindCandidatesAsync(range, byId, cancellationToken).ConfigureAwait(false));
         }
 
@@ -81,13 +81,13 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
         return [.. results.Select(again => again.Folded.Fold)];
     }
 
-    /// <summary>Stores the folds of some of the aggregates.</summary>
+    /// <summary>Stores the folds of some of the aggregates, and disposes them.</summary>
     public async Task StoreAsync(
         IReadOnlyList<IStreamFold> folds, IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
     {
         // Only counters keep a record of how far each aggregate was counted.
         var cutoffs = context.Definition.ReplaySafety == Projections.ReplaySafety.Increment
-            ? aggregates.Where(aggregate => aggregate.Cutoff is not null).ToDictionary(aggregate => aggregate.Key, aggregate => Encoding.UTF8.GetString(aggregate.Cutoff!))
+            ? aggregates.Where(aggregate => aggregate.Cutoff is not null).ToDictionary(aggregate => aggregate.ToKey(), aggregate => Encoding.UTF8.GetString(aggregate.Cutoff!))
             : [];
         var warnings = await context.Faults.CallAsync(
             context.StoreServer,
@@ -95,10 +95,11 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
             token => context.Projection.StoreAsync(folds, cutoffs, token),
             cancellationToken).ConfigureAwait(false);
         foreach (var warning in warnings) context.Reporter.Warn(warning);
+        foreach (var fold in folds) fold.Dispose();
     }
 
     private async Task<List<BatchAggregate>> FindCandidatesAsync(
-        AggregateRange range, Dictionary<(string Type, string Id), BatchAggregate> byId, CancellationToken cancellationToken)
+        AggregateRange range, Dictionary<AggregateKey, BatchAggregate> byId, CancellationToken cancellationToken)
     {
         var counts = await context.Faults.CallAsync(
             Server.ClickHouse,
@@ -111,7 +112,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
                     range,
                     (type, id, count) =>
                     {
-                        if (byId.TryGetValue((type, id), out var aggregate)) found.Add((aggregate, count));
+                        if (byId.TryGetValue(new AggregateKey(context.Selection.TenantId, type, Encoding.UTF8.GetString(id)), out var aggregate)) found.Add((aggregate, count));
                     },
                     token).ConfigureAwait(false);
                 return found;
@@ -135,7 +136,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
         var count = await context.Faults.CallAsync(
             Server.ClickHouse,
             "Counting events again",
-            token => context.Servers.EventLog.CountRowsUpToAsync(context.Selection, aggregate.Key, cutoff, token),
+            token => context.Servers.EventLog.CountRowsUpToAsync(context.Selection, aggregate.ToKey(), cutoff, token),
             cancellationToken).ConfigureAwait(false);
         return count > aggregate.RowsFolded;
     }
@@ -148,12 +149,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
             async (index, token) => results[index] = await context.Faults.CallAsync(
                 Server.ClickHouse, "Reading events", retry => streams[index].FoldAsync(context, report.AddEvents, retry), token).ConfigureAwait(false),
             cancellationToken).ConfigureAwait(false);
-        foreach (var (stream, result) in streams.Zip(results))
-        {
-            ReadAt = Math.Max(ReadAt, result.ReadAt);
-            foreach (var (aggregate, found) in stream.Aggregates.Zip(result.Aggregates)) aggregate.Keep(found);
-        }
-
+        foreach (var result in results) ReadAt = Math.Max(ReadAt, result.ReadAt);
         return [.. streams.Zip(results)];
     }
 

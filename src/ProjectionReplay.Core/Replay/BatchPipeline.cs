@@ -1,4 +1,5 @@
 using ProjectionReplay.Coordination;
+using StackExchange.Redis;
 
 namespace ProjectionReplay.Replay;
 
@@ -114,7 +115,7 @@ internal sealed class BatchPipeline(BatchContext context, IReadOnlyList<PlannedB
                 return false;
             }
 
-            var keys = _inFlight.SelectMany(inFlight => inFlight.Batch.Keys).ToList();
+            var keys = _inFlight.SelectMany(inFlight => inFlight.Batch.Keys).Select(key => (RedisValue)key).ToList();
             await context.Faults.CallAsync(
                 Server.Redis, "Removing markers", token => context.Markers.RemoveAsync(keys, token), patience.Token).ConfigureAwait(false);
             return true;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using ProjectionReplay.Coordination;
+using StackExchange.Redis;
 
 namespace ProjectionReplay.Replay;
 
@@ -20,15 +21,18 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
 {
     /// <summary>Lets live handlers skip what was folded.</summary>
     /// <param name="aggregates">Aggregates that were folded.</param>
-    /// <param name="replayed">Key strings and cutoffs of others, which an earlier replay accounts for.</param>
+    /// <param name="replayed">Key strings, UTF-8, and cutoffs of others, which an earlier replay accounts for.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
     public Task SetCutoffsAsync(
-        IReadOnlyList<BatchAggregate> aggregates, IEnumerable<(string Key, byte[] Cutoff)> replayed, CancellationToken cancellationToken) =>
+        IReadOnlyList<BatchAggregate> aggregates, IEnumerable<(byte[] Key, byte[] Cutoff)> replayed, CancellationToken cancellationToken) =>
         context.Faults.CallAsync(
             Server.Redis,
             "Setting cutoffs",
             token => context.Markers.SetCutoffsAsync(
-                aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => (aggregate.KeyString, aggregate.Cutoff!)).Concat(replayed), token),
+                aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => (aggregate.KeyUtf8, aggregate.Cutoff!))
+                    .Concat(replayed)
+                    .Select(cutoff => ((RedisValue)cutoff.Item1, cutoff.Item2)),
+                token),
             cancellationToken);
 
     /// <summary>
@@ -40,7 +44,7 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
         if (context.Reporter.AreWorkersIdle) return;
         if (aggregates.Any(aggregate => aggregate.IsFresh)) await LetJobsBeStagedAsync(cancellationToken).ConfigureAwait(false);
 
-        var busy = await SnapshotAsync(aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyString), cancellationToken).ConfigureAwait(false);
+        var busy = await SnapshotAsync(aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyUtf8), cancellationToken).ConfigureAwait(false);
         if (busy.Count == 0) return;
 
         // A job that is at work may have asked before the cutoff stood: it meets it when it is tried again.
@@ -63,7 +67,7 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
             await context.Faults.CallAsync(
                 Server.Redis,
                 "Setting markers",
-                token => context.Markers.MarkPendingAsync(open.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyString), token),
+                token => context.Markers.MarkPendingAsync(open.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => (RedisValue)aggregate.KeyUtf8), token),
                 cancellationToken).ConfigureAwait(false);
             await context.PauseAsync(number, DelicateMoment.BeforeLateEvents, cancellationToken).ConfigureAwait(false);
             var late = await folds.FindGrownAsync(open, cancellationToken).ConfigureAwait(false);
@@ -98,12 +102,12 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
         return left > TimeSpan.Zero ? Task.Delay(left, context.TimeProvider, cancellationToken) : Task.CompletedTask;
     }
 
-    private Task<List<JobSnapshot>> SnapshotAsync(IEnumerable<string> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
+    private Task<List<JobSnapshot>> SnapshotAsync(IEnumerable<byte[]> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
         Server.Redis, "Looking for staged jobs", token => context.StagedJobs.SnapshotAsync(keys, token), cancellationToken);
 
     private void WarnOfLateness(List<BatchAggregate> late) => context.Reporter.Warn(string.Create(
         CultureInfo.InvariantCulture,
-        $"Events of {late.Count:N0} aggregates, for example of '{late[0].KeyString}', kept coming in late, so that some may be missing from their states. Replay once more at a quieter time."));
+        $"Events of {late.Count:N0} aggregates, for example of '{late[0].ToKey()}', kept coming in late, so that some may be missing from their states. Replay once more at a quieter time."));
 
     private async Task WaitForAsync(List<JobSnapshot> busy, CancellationToken cancellationToken)
     {

@@ -1,6 +1,8 @@
 using System.Globalization;
+using System.Text;
 using ProjectionReplay.Events;
 using ProjectionReplay.Projections;
+using StackExchange.Redis;
 
 namespace ProjectionReplay.Replay;
 
@@ -82,7 +84,7 @@ internal sealed class CounterRebuild(BatchContext context)
             await context.Faults.CallAsync(
                 Server.Redis,
                 "Setting markers",
-                token => context.Markers.MarkPendingAsync(Array.ConvertAll(chunk, aggregate => aggregate.ToString()), token),
+                token => context.Markers.MarkPendingAsync(chunk.Select(aggregate => (RedisValue)aggregate.ToString()), token),
                 cancellationToken).ConfigureAwait(false);
         }
 
@@ -91,7 +93,7 @@ internal sealed class CounterRebuild(BatchContext context)
             var stuck = await context.Faults.CallAsync(
                 Server.Redis,
                 "Watching jobs in flight",
-                token => context.Drain.WaitAsync(chunk.Select(aggregate => aggregate.ToString()), context.Options.DrainTimeout, token),
+                token => context.Drain.WaitAsync(chunk.Select(aggregate => Encoding.UTF8.GetBytes(aggregate.ToString())), context.Options.DrainTimeout, token),
                 cancellationToken).ConfigureAwait(false);
             if (stuck.Count > 0) throw DrainFailure.Create(context, stuck, "were in flight did not end");
         }

@@ -1,3 +1,4 @@
+using System.Text;
 using ProjectionReplay.Coordination;
 using ProjectionReplay.Events;
 using ProjectionReplay.Projections;
@@ -45,16 +46,18 @@ internal sealed class DiscoveredAggregates
             (type, id, rowCount) =>
             {
                 planner.Add(type, id, rowCount);
-                visit?.Invoke(new AggregateKey(selection.TenantId, type, id));
+                visit?.Invoke(Key(type, id));
 
                 // A projection of any aggregate type still knows the types that the tenant has.
                 if (types.Count == 0 || types[^1] != type && !types.Contains(type)) types.Add(type);
 
                 // An id with a colon may look like a key of another tenant.
-                if (id.Contains(':', StringComparison.Ordinal)) ambiguous.Add(new AggregateKey(selection.TenantId, type, id));
+                if (id.Contains((byte)':')) ambiguous.Add(Key(type, id));
             },
             cancellationToken).ConfigureAwait(false);
         planner.Finish();
         return new DiscoveredAggregates(planner, new AggregateFilter(selection.TenantId, types, ambiguous));
+
+        AggregateKey Key(string type, ReadOnlySpan<byte> id) => new(selection.TenantId, type, Encoding.UTF8.GetString(id));
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace ProjectionReplay.Replay;
 
@@ -7,9 +8,9 @@ internal static class DrainFailure
 {
     private const int MostNamed = 10;
 
-    public static ReplayException Create(BatchContext context, IReadOnlyList<string> stuck, string what)
+    public static ReplayException Create(BatchContext context, IReadOnlyList<byte[]> stuck, string what)
     {
-        var named = string.Join(", ", stuck.Take(MostNamed).Select(aggregate => $"'{aggregate}'"));
+        var named = string.Join(", ", stuck.Take(MostNamed).Select(aggregate => $"'{Encoding.UTF8.GetString(aggregate)}'"));
         var more = stuck.Count > MostNamed ? string.Create(CultureInfo.InvariantCulture, $" and {stuck.Count - MostNamed:N0} more") : "";
         return new ReplayException(
             ReplayError.DrainTimeout,

@@ -1,5 +1,6 @@
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
+using System.Text;
 using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Replay;
@@ -17,12 +18,12 @@ namespace ProjectionReplay.Replay;
 internal sealed record PlannedBatch(IReadOnlyList<AggregateRange> Ranges, int AggregateCount, ulong[]? Members)
 {
     /// <summary>Whether an aggregate of the ranges is to be replayed.</summary>
-    public bool Includes(string aggregateType, string aggregateId) =>
+    public bool Includes(string aggregateType, ReadOnlySpan<byte> aggregateId) =>
         Members is null || Array.BinarySearch(Members, Hash(aggregateType, aggregateId)) >= 0;
 
     /// <summary>Tells aggregates apart by 64 bits, where their ids would take ten times the memory.</summary>
-    public static ulong Hash(string aggregateType, string aggregateId) => XxHash3.HashToUInt64(
-        MemoryMarshal.AsBytes(aggregateId.AsSpan()), unchecked((long)XxHash3.HashToUInt64(MemoryMarshal.AsBytes(aggregateType.AsSpan()))));
+    public static ulong Hash(string aggregateType, ReadOnlySpan<byte> aggregateId) => XxHash3.HashToUInt64(
+        aggregateId, unchecked((long)XxHash3.HashToUInt64(MemoryMarshal.AsBytes(aggregateType.AsSpan()))));
 }
 
 /// <summary>Cuts aggregates, which come in key order, into batches. Not thread-safe.</summary>
@@ -31,12 +32,16 @@ internal sealed record PlannedBatch(IReadOnlyList<AggregateRange> Ranges, int Ag
 internal sealed class BatchPlanner(int? aggregatesPerBatch, bool isExact)
 {
     /// <summary>
-    /// Where a batch is full unless its size is given: large enough that queries and round trips hardly count, small
-    /// enough that live events wait about a second.
+    /// Where a batch is full unless its size is given: large enough for as many streams as there are processors to share
+    /// with the servers, small enough that live events wait a few seconds.
     /// </summary>
-    private const long EventsPerBatch = 100_000;
+    private static readonly long EventsPerBatch = AggregateStream.PreferredEvents * Math.Clamp(Environment.ProcessorCount / 2, 1, 4);
 
     private readonly List<PlannedBatch> _batches = [];
+
+    // Where the range in hand ends so far: made a string of when the range does.
+    private byte[] _lastId = new byte[256];
+    private int _lastIdLength;
     private List<AggregateRange> _ranges = [];
     private List<ulong> _members = [];
     private int _aggregatesInBatch;
@@ -52,11 +57,18 @@ internal sealed class BatchPlanner(int? aggregatesPerBatch, bool isExact)
     public long EventCount { get; private set; }
 
     /// <summary>Takes the next aggregate.</summary>
-    public void Add(string aggregateType, string aggregateId, long events)
+    public void Add(string aggregateType, ReadOnlySpan<byte> aggregateId, long events)
     {
         if (_aggregatesInBatch > 0 && IsFull(events)) Cut();
-        if (_ranges.Count > 0 && _ranges[^1].AggregateType == aggregateType) _ranges[^1] = _ranges[^1] with { LastId = aggregateId };
-        else _ranges.Add(new AggregateRange(aggregateType, aggregateId, aggregateId));
+        if (_ranges.Count == 0 || _ranges[^1].AggregateType != aggregateType)
+        {
+            EndRange();
+            _ranges.Add(new AggregateRange(aggregateType, Encoding.UTF8.GetString(aggregateId), ""));
+        }
+
+        if (aggregateId.Length > _lastId.Length) _lastId = new byte[aggregateId.Length * 2];
+        aggregateId.CopyTo(_lastId);
+        _lastIdLength = aggregateId.Length;
         if (isExact) _members.Add(PlannedBatch.Hash(aggregateType, aggregateId));
         _aggregatesInBatch++;
         _eventsInBatch += events;
@@ -74,8 +86,14 @@ internal sealed class BatchPlanner(int? aggregatesPerBatch, bool isExact)
         ? _aggregatesInBatch >= size
         : _eventsInBatch + nextEvents > EventsPerBatch;
 
+    private void EndRange()
+    {
+        if (_ranges.Count > 0) _ranges[^1] = _ranges[^1] with { LastId = Encoding.UTF8.GetString(_lastId, 0, _lastIdLength) };
+    }
+
     private void Cut()
     {
+        EndRange();
         _batches.Add(new PlannedBatch(_ranges, _aggregatesInBatch, isExact ? [.. _members.Order()] : null));
         (_ranges, _members, _aggregatesInBatch, _eventsInBatch) = ([], [], 0, 0);
     }

@@ -1,4 +1,5 @@
 using ProjectionReplay.Coordination;
+using StackExchange.Redis;
 
 namespace ProjectionReplay.Replay;
 
@@ -28,7 +29,7 @@ internal sealed class PreviousRun(ReplayMarkers markers, AggregateFilter filter)
         RemoveAsync(() => markers.CompletedAsync(filter, cancellationToken), markers.ForgetCompletedAsync, cancellationToken);
 
     private static async Task<long> RemoveAsync(
-        Func<IAsyncEnumerable<string>> scan, Func<IReadOnlyList<string>, CancellationToken, Task> remove, CancellationToken cancellationToken)
+        Func<IAsyncEnumerable<string>> scan, Func<IReadOnlyList<RedisValue>, CancellationToken, Task> remove, CancellationToken cancellationToken)
     {
         // Not every server that speaks Redis keeps its promise to name each key when others go while it scans, so it
         // is scanned until nothing is found.
@@ -39,7 +40,7 @@ internal sealed class PreviousRun(ReplayMarkers markers, AggregateFilter filter)
             await foreach (var chunk in scan().Chunk(ChunkSize).WithCancellation(cancellationToken).ConfigureAwait(false))
             {
                 // A scan may name a key twice.
-                var distinct = chunk.ToHashSet(StringComparer.Ordinal).ToList();
+                var distinct = chunk.Distinct(StringComparer.Ordinal).Select(key => (RedisValue)key).ToList();
                 await remove(distinct, cancellationToken).ConfigureAwait(false);
                 removed += distinct.Count;
             }

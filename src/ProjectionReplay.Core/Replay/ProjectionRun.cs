@@ -20,8 +20,7 @@ internal interface IProjectionRun
         string tenantId, Func<CancellationToken, Task<IReadOnlyList<AggregateKey>?>> findAll, CancellationToken cancellationToken);
 
     /// <summary>Starts a fold over one stream of events. Each stream has a fold of its own.</summary>
-    /// <param name="aggregateCount">The aggregates that are to come: an estimate of the states.</param>
-    IStreamFold StartFold(int aggregateCount);
+    IStreamFold StartFold();
 
     /// <summary>
     /// Stores what the folds of one batch came to: all of it in one go. Returns warnings for the operator.
@@ -33,13 +32,13 @@ internal interface IProjectionRun
         IReadOnlyList<IStreamFold> folds, IReadOnlyDictionary<AggregateKey, string> cutoffs, CancellationToken cancellationToken);
 }
 
-/// <summary>The fold of one stream of events, in key order. Not thread-safe.</summary>
-internal interface IStreamFold
+/// <summary>The fold of one stream of events, in key order. Holds its final states until disposed. Not thread-safe.</summary>
+internal interface IStreamFold : IDisposable
 {
     /// <summary>Folds the stream's next event.</summary>
     void Apply(in ReplayEvent replayEvent);
 
-    /// <summary>Ends the aggregate whose events came last.</summary>
+    /// <summary>Ends the aggregate whose events came last: its states are final.</summary>
     void EndAggregate();
 }
 
@@ -57,49 +56,49 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
         string tenantId, Func<CancellationToken, Task<IReadOnlyList<AggregateKey>?>> findAll, CancellationToken cancellationToken) =>
         store.EmptyAsync(tenantId, findAll, cancellationToken);
 
-    public IStreamFold StartFold(int aggregateCount) => new StreamFold(projection, aggregateCount);
+    public IStreamFold StartFold() => new StreamFold(projection, store.CreateBuffer());
 
     public Task<IReadOnlyList<string>> StoreAsync(
-        IReadOnlyList<IStreamFold> folds, IReadOnlyDictionary<AggregateKey, string> cutoffs, CancellationToken cancellationToken)
-    {
-        var states = folds.Count == 1 ? ((StreamFold)folds[0]).States : [.. folds.SelectMany(fold => ((StreamFold)fold).States)];
-        return store.StoreAsync(new StateBatch<TState>(states, cutoffs), cancellationToken);
-    }
+        IReadOnlyList<IStreamFold> folds, IReadOnlyDictionary<AggregateKey, string> cutoffs, CancellationToken cancellationToken) =>
+        store.StoreAsync([.. folds.Select(fold => ((StreamFold)fold).Buffer)], cutoffs, cancellationToken);
 
     /// <summary>
     /// Coalesces: however many events an aggregate has, it comes to one state for each projection key.
     /// </summary>
-    private sealed class StreamFold(FoldProjection<TState> projection, int aggregateCount) : IStreamFold
+    private sealed class StreamFold(FoldProjection<TState> projection, IStateBuffer<TState> buffer) : IStreamFold
     {
         // The states of the aggregate in hand. Most aggregates touch one key, and most events the key of the event
         // before, so that one is kept outside the dictionary.
+        private readonly List<ProjectedState<TState>> _states = [];
         private readonly Dictionary<string, int> _indexByKey = new(StringComparer.Ordinal);
-        private int _aggregateStart;
         private string? _lastKey;
         private int _lastIndex;
 
-        public List<ProjectedState<TState>> States { get; } = new(aggregateCount);
+        /// <summary>The states of the aggregates that were ended.</summary>
+        public IStateBuffer<TState> Buffer => buffer;
 
         public void Apply(in ReplayEvent replayEvent)
         {
             var key = projection.GetKey(replayEvent);
             if (!ReferenceEquals(key, _lastKey) && !string.Equals(key, _lastKey, StringComparison.Ordinal)) Select(key, replayEvent);
 
-            ref var projected = ref CollectionsMarshal.AsSpan(States)[_lastIndex];
+            ref var projected = ref CollectionsMarshal.AsSpan(_states)[_lastIndex];
             projected = projected with { State = projection.Apply(projected.State, replayEvent) };
         }
 
         public void EndAggregate()
         {
-            if (_indexByKey.Count > 0) _indexByKey.Clear();
-            _lastKey = null;
-            for (var i = States.Count - 1; i >= _aggregateStart; i--)
+            foreach (ref readonly var projected in CollectionsMarshal.AsSpan(_states))
             {
-                if (!projection.ShouldStore(States[i].State)) States.RemoveAt(i);
+                if (projection.ShouldStore(projected.State)) buffer.Add(projected);
             }
 
-            _aggregateStart = States.Count;
+            _states.Clear();
+            if (_indexByKey.Count > 0) _indexByKey.Clear();
+            _lastKey = null;
         }
+
+        public void Dispose() => buffer.Dispose();
 
         private void Select(string key, in ReplayEvent replayEvent)
         {
@@ -122,8 +121,8 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
 
         private int Add(string key, in ReplayEvent replayEvent)
         {
-            States.Add(new ProjectedState<TState>(replayEvent.Aggregate, key, projection.CreateState(replayEvent)));
-            return States.Count - 1;
+            _states.Add(new ProjectedState<TState>(replayEvent.Aggregate, key, projection.CreateState(replayEvent)));
+            return _states.Count - 1;
         }
     }
 }

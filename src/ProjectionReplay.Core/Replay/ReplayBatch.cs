@@ -1,6 +1,7 @@
 using System.Text;
 using ProjectionReplay.Events;
 using ProjectionReplay.Projections;
+using StackExchange.Redis;
 
 namespace ProjectionReplay.Replay;
 
@@ -20,14 +21,14 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
 
     private readonly BatchFolds _folds = new(context, report);
     private List<BatchAggregate> _aggregates = [];
-    private List<(string Key, byte[] Cutoff)> _replayed = [];
+    private readonly List<(byte[] Key, byte[] Cutoff)> _replayed = [];
     private long _loadStarted;
 
     /// <summary>The batch, counted from 1.</summary>
     public int Number => number;
 
-    /// <summary>The key strings of the aggregates that may be marked.</summary>
-    public IEnumerable<string> Keys => _aggregates.Select(aggregate => aggregate.KeyString);
+    /// <summary>The key strings, UTF-8, of the aggregates that may be marked.</summary>
+    public IEnumerable<byte[]> Keys => _aggregates.Select(aggregate => aggregate.KeyUtf8);
 
     /// <summary>Takes the aggregates over from the live handlers.</summary>
     public async Task PrepareAsync(CancellationToken cancellationToken)
@@ -59,6 +60,7 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
         foreach (var range in plan.Ranges)
         {
             var before = listed.Count;
+            var prefix = new AggregateKeyPrefix(context.Selection.TenantId, range.AggregateType);
             await context.Faults.CallAsync(
                 Server.ClickHouse,
                 "Listing aggregates",
@@ -70,7 +72,7 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
                         range,
                         (type, id, rowCount) =>
                         {
-                            if (plan.Includes(type, id)) listed.Add(new BatchAggregate(new AggregateKey(context.Selection.TenantId, type, id), rowCount));
+                            if (plan.Includes(type, id)) listed.Add(new BatchAggregate(prefix, id, rowCount));
                         },
                         token).ConfigureAwait(false);
                 },
@@ -79,14 +81,14 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
 
         if (!context.IsResuming || listed.Count == 0) return listed;
         var completed = await context.Faults.CallAsync(
-            Server.Redis, "Reading the completed set", token => context.Markers.FindCompletedAsync(listed.ConvertAll(aggregate => aggregate.KeyString), token), cancellationToken).ConfigureAwait(false);
+            Server.Redis, "Reading the completed set", token => context.Markers.FindCompletedAsync(listed.ConvertAll(aggregate => (RedisValue)aggregate.KeyUtf8), token), cancellationToken).ConfigureAwait(false);
         return [.. listed.Where((_, index) => !completed[index])];
     }
 
     private async Task MarkAsync(CancellationToken cancellationToken)
     {
         await context.Faults.CallAsync(
-            Server.Redis, "Setting markers", token => context.Markers.MarkPendingAsync(Keys, token), cancellationToken).ConfigureAwait(false);
+            Server.Redis, "Setting markers", token => context.Markers.MarkPendingAsync(Keys.Select(key => (RedisValue)key), token), cancellationToken).ConfigureAwait(false);
         await report.StepAsync("mark-batch", entry => entry with { Count = _aggregates.Count }, cancellationToken).ConfigureAwait(false);
     }
 
@@ -121,14 +123,19 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
         var accounted = await context.Faults.CallAsync(
             context.StoreServer,
             "Looking for earlier replays",
-            token => context.Projection.FindReplayedAsync([.. _aggregates.Select(aggregate => aggregate.Key)], token),
+            token => context.Projection.FindReplayedAsync([.. _aggregates.Select(aggregate => aggregate.ToKey())], token),
             cancellationToken).ConfigureAwait(false);
         if (accounted.Count == 0) return _aggregates;
 
         context.Reporter.Warn(AlreadyCounted);
-        _replayed = [.. _aggregates.Where(aggregate => accounted.ContainsKey(aggregate.Key))
-            .Select(aggregate => (aggregate.KeyString, Encoding.UTF8.GetBytes(accounted[aggregate.Key])))];
-        return _aggregates.FindAll(aggregate => !accounted.ContainsKey(aggregate.Key));
+        var open = new List<BatchAggregate>();
+        foreach (var aggregate in _aggregates)
+        {
+            if (accounted.TryGetValue(aggregate.ToKey(), out var cutoff)) _replayed.Add((aggregate.KeyUtf8, Encoding.UTF8.GetBytes(cutoff)));
+            else open.Add(aggregate);
+        }
+
+        return open;
     }
 
     private async Task CutOffAsync(BatchSettlement settlement, CancellationToken cancellationToken)
@@ -157,15 +164,15 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
     private async Task<int> UnmarkAsync(BatchSettlement settlement, CancellationToken cancellationToken)
     {
         var count = _replayed.Count;
-        await CompleteAsync(_replayed.ConvertAll(aggregate => aggregate.Key), cancellationToken).ConfigureAwait(false);
+        await CompleteAsync(_replayed.Select(aggregate => aggregate.Key), cancellationToken).ConfigureAwait(false);
         await settlement.ReleaseAsync(
             async (settled, token) =>
             {
                 // One whose events are gone from the log is not replayed, only left alone again.
-                var gone = settled.Where(aggregate => aggregate.Cutoff is null).Select(aggregate => aggregate.KeyString).ToList();
+                var gone = settled.Where(aggregate => aggregate.Cutoff is null).Select(aggregate => (RedisValue)aggregate.KeyUtf8).ToList();
                 if (gone.Count > 0) await context.Faults.CallAsync(Server.Redis, "Removing markers", retry => context.Markers.RemoveAsync(gone, retry), token).ConfigureAwait(false);
 
-                await CompleteAsync(settled.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyString), token).ConfigureAwait(false);
+                await CompleteAsync(settled.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyUtf8), token).ConfigureAwait(false);
                 count += settled.Count - gone.Count;
             },
             cancellationToken).ConfigureAwait(false);
@@ -173,8 +180,8 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
         return count - _replayed.Count;
     }
 
-    private Task CompleteAsync(IEnumerable<string> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
-        Server.Redis, "Removing markers", token => context.Markers.CompleteAsync(keys, token), cancellationToken);
+    private Task CompleteAsync(IEnumerable<byte[]> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
+        Server.Redis, "Removing markers", token => context.Markers.CompleteAsync(keys.Select(key => (RedisValue)key), token), cancellationToken);
 
     private Task<bool> PhaseAsync(ReplayPhase phase, Func<CancellationToken, Task> work, CancellationToken cancellationToken) =>
         PhaseAsync(

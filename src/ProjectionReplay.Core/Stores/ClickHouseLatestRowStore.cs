@@ -1,4 +1,5 @@
 using ProjectionReplay.ClickHouse;
+using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Stores;
 
@@ -7,9 +8,6 @@ namespace ProjectionReplay.Stores;
 public sealed class ClickHouseLatestRowStore<TState>(ClickHouseDatabase database, LatestRowTable<TState> table) : IProjectionStore<TState>
     where TState : class
 {
-    /// <summary>Bytes gathered before they are handed to the request: large enough to be rare, small enough to stay flat.</summary>
-    private const int ChunkSize = 256 * 1024;
-
     // Until the table was looked at, its types may be others than those that are written.
     private bool _isConverted = true;
 
@@ -21,35 +19,26 @@ public sealed class ClickHouseLatestRowStore<TState>(ClickHouseDatabase database
     }
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<string>> StoreAsync(StateBatch<TState> batch, CancellationToken cancellationToken)
-    {
-        var states = batch.States;
-        if (states.Count == 0) return [];
+    public IStateBuffer<TState> CreateBuffer() => new RowBuffer<TState>(table);
 
-        foreach (var rows in PartitionGroups.Cut(states, table.PartitionTime))
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<string>> StoreAsync(
+        IReadOnlyList<IStateBuffer<TState>> buffers, IReadOnlyDictionary<AggregateKey, string> cutoffs, CancellationToken cancellationToken)
+    {
+        var gathered = buffers.Cast<RowBuffer<TState>>().ToList();
+        foreach (var group in PartitionGroups.Cut(gathered.SelectMany(buffer => buffer.Weeks)))
         {
             await database.InsertAsync(
                 table.Name,
                 [.. table.Columns.Select(column => (column.Name, column.Type))],
                 _isConverted,
-                (stream, token) => WriteRowsAsync(rows, stream, token),
+                async (stream, token) =>
+                {
+                    foreach (var rows in group) await rows.WriteToAsync(stream, token).ConfigureAwait(false);
+                },
                 cancellationToken).ConfigureAwait(false);
         }
 
-        return [.. table.Cautions.Where(caution => states.Any(state => caution.When(state.State))).Select(caution => caution.Message)];
-    }
-
-    private async Task WriteRowsAsync(IReadOnlyList<ProjectedState<TState>> states, Stream stream, CancellationToken cancellationToken)
-    {
-        var writer = new RowBinaryWriter(ChunkSize);
-        foreach (var state in states)
-        {
-            foreach (var column in table.Columns) column.Write(state, writer);
-            if (writer.WrittenCount < ChunkSize) continue;
-            await stream.WriteAsync(writer.WrittenMemory, cancellationToken).ConfigureAwait(false);
-            writer.Clear();
-        }
-
-        await stream.WriteAsync(writer.WrittenMemory, cancellationToken).ConfigureAwait(false);
+        return [.. gathered.SelectMany(buffer => buffer.Cautions).Distinct(StringComparer.Ordinal)];
     }
 }

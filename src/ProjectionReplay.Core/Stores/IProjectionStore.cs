@@ -3,8 +3,8 @@ using ProjectionReplay.Events;
 namespace ProjectionReplay.Stores;
 
 /// <summary>
-/// Where the states of a projection are written. States of one batch at a time are stored; meanwhile the next one may ask
-/// which of its aggregates are accounted for.
+/// Where the states of a projection are written. States of one batch at a time are stored; meanwhile those of the next
+/// are gathered, and the one after that may ask which of its aggregates are accounted for.
 /// </summary>
 /// <typeparam name="TState">The projection's state.</typeparam>
 public interface IProjectionStore<TState>
@@ -36,26 +36,36 @@ public interface IProjectionStore<TState>
         string tenantId, Func<CancellationToken, Task<IReadOnlyList<AggregateKey>?>> findAll, CancellationToken cancellationToken) =>
         throw new NotSupportedException("Only counters can be emptied.");
 
+    /// <summary>Starts to gather the states of one stream of aggregates. Several may be gathered at once.</summary>
+    IStateBuffer<TState> CreateBuffer();
+
     /// <summary>
     /// Writes the states of one batch, in one go: when the task completes every row is durable; when it fails an
     /// <see cref="Projections.ReplaySafety.Increment"/> store has changed nothing. May be repeated with the same
     /// aggregates: what was written for an aggregate before is replaced, never added to.
     /// </summary>
-    /// <param name="batch">The states.</param>
+    /// <param name="buffers">The states, in the order of their aggregates; each buffer came from <see cref="CreateBuffer"/>.</param>
+    /// <param name="cutoffs">For an increment store, the last event id that was folded of each aggregate; else empty.</param>
     /// <param name="cancellationToken">Abandons the write.</param>
     /// <returns>Warnings for the operator, one for each kind of trouble; usually empty.</returns>
-    Task<IReadOnlyList<string>> StoreAsync(StateBatch<TState> batch, CancellationToken cancellationToken);
+    Task<IReadOnlyList<string>> StoreAsync(
+        IReadOnlyList<IStateBuffer<TState>> buffers, IReadOnlyDictionary<AggregateKey, string> cutoffs, CancellationToken cancellationToken);
 }
 
-/// <summary>What the folds of one batch came to.</summary>
-/// <param name="States">
-/// The states in the order of aggregates, then of first appearance of the key. For an increment store a projection key
-/// stands once for each aggregate that contributes to it.
-/// </param>
-/// <param name="Cutoffs">The last event id that was folded, of each aggregate.</param>
-public sealed record StateBatch<TState>(
-    IReadOnlyList<ProjectedState<TState>> States, IReadOnlyDictionary<AggregateKey, string> Cutoffs)
-    where TState : class;
+/// <summary>
+/// The final states of one stream of aggregates until they are stored. They may be kept in whatever form the store
+/// writes: the states themselves need not outlive <see cref="Add"/>. Not thread-safe.
+/// </summary>
+public interface IStateBuffer<TState> : IDisposable
+    where TState : class
+{
+    /// <summary>
+    /// Takes a state. They come in the order of their aggregates, then of first appearance of the key. For an increment
+    /// store a projection key comes once for each aggregate that contributes to it.
+    /// </summary>
+    /// <exception cref="Replay.ReplayException">The state has no place in the table. Fails the batch.</exception>
+    void Add(in ProjectedState<TState> state);
+}
 
 /// <summary>The outcome of a fold: what one aggregate contributes to one projection key.</summary>
 /// <param name="Aggregate">The aggregate whose events were folded.</param>

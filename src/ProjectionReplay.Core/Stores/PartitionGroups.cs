@@ -16,18 +16,14 @@ internal static class PartitionGroups
     /// <summary>The weeks of <c>toYearWeek</c> start on a Sunday; 1970-01-01 was a Thursday.</summary>
     private const long DaysSinceSunday = 4;
 
-    /// <summary>Cuts rows into groups. Rows of the same week are always in the same group.</summary>
-    /// <param name="rows">The rows.</param>
-    /// <param name="time">What the table is partitioned by, ms since 1970 UTC; null when it is no matter.</param>
-    public static IEnumerable<IReadOnlyList<TRow>> Cut<TRow>(IReadOnlyList<TRow> rows, Func<TRow, long>? time)
-    {
-        if (time is null) return [rows];
-        var weeks = rows.GroupBy(row => WeekOf(time(row))).OrderBy(week => week.Key).ToList();
-        return weeks.Count <= MaxWeeks
-            ? [rows]
-            : weeks.Chunk(MaxWeeks).Select(group => group.SelectMany(week => week).ToList());
-    }
-
-    private static long WeekOf(long milliseconds) =>
+    /// <summary>The week of a time, in ms since 1970 UTC, counted from the one that 1970 began in.</summary>
+    public static long WeekOf(long milliseconds) =>
         (long)Math.Floor(((double)milliseconds / MillisecondsPerDay + DaysSinceSunday) / 7);
+
+    /// <summary>Puts rows into groups, in the order of their weeks. Rows of one week are always in one group.</summary>
+    public static IEnumerable<IReadOnlyList<TRows>> Cut<TRows>(IEnumerable<KeyValuePair<long, TRows>> rows) =>
+        rows.GroupBy(week => week.Key, week => week.Value)
+            .OrderBy(week => week.Key)
+            .Chunk(MaxWeeks)
+            .Select(group => group.SelectMany(week => week).ToList());
 }

@@ -52,10 +52,15 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
     }
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<string>> StoreAsync(StateBatch<TState> batch, CancellationToken cancellationToken)
+    public IStateBuffer<TState> CreateBuffer() => new StateList<TState>();
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<string>> StoreAsync(
+        IReadOnlyList<IStateBuffer<TState>> buffers, IReadOnlyDictionary<AggregateKey, string> cutoffs, CancellationToken cancellationToken)
     {
-        if (batch.States.Count == 0) return [];
-        var entries = Contributions(batch);
+        var states = buffers.SelectMany(buffer => ((StateList<TState>)buffer).States).ToList();
+        if (states.Count == 0) return [];
+        var entries = Contributions(states, cutoffs);
         var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
@@ -64,7 +69,7 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
             {
                 var before = await _ledger.LockContributionsAsync(
                     connection, [.. entries.Select(entry => entry.AggregateKey)], cancellationToken).ConfigureAwait(false);
-                var increments = Coalesce(batch, entries, before);
+                var increments = Coalesce(states, entries, before);
                 var commands = new NpgsqlBatch(connection, transaction) { BatchCommands = { Increment(increments), _ledger.Record(entries) } };
                 await using (commands.ConfigureAwait(false))
                 {
@@ -74,7 +79,7 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
                     }
                     catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.ProgramLimitExceeded)
                     {
-                        throw TooLong(batch.Cutoffs.Keys, exception);
+                        throw TooLong(cutoffs.Keys, exception);
                     }
                 }
 
@@ -146,17 +151,17 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
     /// What each aggregate contributes, in the order of the key strings: writers that meet lock the same rows in the
     /// same order, so they cannot block each other for ever.
     /// </summary>
-    private List<LedgerEntry> Contributions(StateBatch<TState> batch)
+    private List<LedgerEntry> Contributions(List<ProjectedState<TState>> states, IReadOnlyDictionary<AggregateKey, string> cutoffs)
     {
-        var entries = new List<LedgerEntry>(batch.Cutoffs.Count);
+        var entries = new List<LedgerEntry>(cutoffs.Count);
         LedgerEntry? entry = null;
         AggregateKey current = default;
-        foreach (var state in batch.States)
+        foreach (var state in states)
         {
             if (entry is null || state.Aggregate != current)
             {
                 current = state.Aggregate;
-                entry = new LedgerEntry(ReplayLedger.KeyOf(current), batch.Cutoffs[current], new Dictionary<string, int>(1, StringComparer.Ordinal));
+                entry = new LedgerEntry(ReplayLedger.KeyOf(current), cutoffs[current], new Dictionary<string, int>(1, StringComparer.Ordinal));
                 entries.Add(entry);
             }
 
@@ -172,10 +177,10 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
     /// contribute now and what the ledger says they did before. In the order of the keys, for the same reason.
     /// </summary>
     private List<CounterIncrement> Coalesce(
-        StateBatch<TState> batch, List<LedgerEntry> entries, Dictionary<string, Dictionary<string, int>> before)
+        List<ProjectedState<TState>> states, List<LedgerEntry> entries, Dictionary<string, Dictionary<string, int>> before)
     {
         var byKey = new Dictionary<string, CounterIncrement>(StringComparer.Ordinal);
-        foreach (var state in batch.States)
+        foreach (var state in states)
         {
             if (!byKey.TryGetValue(state.Key, out var increment)) byKey.Add(state.Key, increment = new CounterIncrement(state.Key, state.State));
             increment.Count = checked(increment.Count + table.Count(state.State));

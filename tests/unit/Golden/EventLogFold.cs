@@ -15,7 +15,7 @@ internal static class EventLogFold
     {
         var store = new Recorder<TState>();
         var run = new ProjectionRun<TState>(projection, store);
-        var fold = run.StartFold(aggregateCount: 0);
+        using var fold = run.StartFold();
         foreach (var aggregate in Select(projection.Definition, rows).GroupBy(row => row.Aggregate))
         {
             foreach (var row in aggregate.OrderBy(row => row.Timestamp).ThenBy(row => row.EventId, Utf8Order).DistinctBy(row => row.EventId))
@@ -47,9 +47,12 @@ internal static class EventLogFold
 
         public Task CheckAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-        public Task<IReadOnlyList<string>> StoreAsync(StateBatch<TState> batch, CancellationToken cancellationToken)
+        public IStateBuffer<TState> CreateBuffer() => new StateList<TState>();
+
+        public Task<IReadOnlyList<string>> StoreAsync(
+            IReadOnlyList<IStateBuffer<TState>> buffers, IReadOnlyDictionary<AggregateKey, string> cutoffs, CancellationToken cancellationToken)
         {
-            States = batch.States;
+            States = [.. ((StateList<TState>)Assert.Single(buffers)).States];
             return Task.FromResult<IReadOnlyList<string>>([]);
         }
     }

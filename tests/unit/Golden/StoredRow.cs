@@ -14,10 +14,13 @@ internal static class StoredRow
     public static JsonObject Store<TState>(this LatestRowTable<TState> table, ProjectedState<TState> state)
         where TState : class
     {
-        var writer = new RowBinaryWriter();
+        using var writer = new RowBinaryWriter();
         foreach (var column in table.Columns) column.Write(state, writer);
 
-        var bytes = writer.WrittenMemory.Span;
+        using var written = new MemoryStream();
+        writer.WriteToAsync(written, CancellationToken.None).GetAwaiter().GetResult();
+        Assert.Equal(written.Length, writer.WrittenCount);
+        ReadOnlySpan<byte> bytes = written.ToArray();
         var row = new JsonObject();
         foreach (var column in table.Columns) row.Add(column.Name, Read(ref bytes, column.Type));
         Assert.True(bytes.IsEmpty, "The row has more bytes than its columns.");

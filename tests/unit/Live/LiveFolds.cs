@@ -24,8 +24,10 @@ internal sealed class LiveExperimentRuns(TestServers servers) : ILiveFold, IDisp
         var run = await LoadAsync(liveEvent.Aggregate) ?? _projection.CreateState(liveEvent.ToReplayEvent());
         run = _projection.Apply(run, (liveEvent with { EventType = _projection.Definition.EventTypes.Single(type => type == liveEvent.EventType) }).ToReplayEvent());
         var state = new ProjectedState<ExperimentRun>(liveEvent.Aggregate, liveEvent.Aggregate.AggregateId, run);
-        await new ClickHouseLatestRowStore<ExperimentRun>(_database, ExperimentRunTable.Rows)
-            .StoreAsync(new StateBatch<ExperimentRun>([state], new Dictionary<AggregateKey, string>()), CancellationToken.None);
+        var store = new ClickHouseLatestRowStore<ExperimentRun>(_database, ExperimentRunTable.Rows);
+        using var buffer = store.CreateBuffer();
+        buffer.Add(state);
+        await store.StoreAsync([buffer], new Dictionary<AggregateKey, string>(), CancellationToken.None);
     }
 
     public void Dispose() => _database.Dispose();

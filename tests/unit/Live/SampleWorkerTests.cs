@@ -108,7 +108,7 @@ public sealed class SampleWorkerTests : IAsyncDisposable
         await using var redis = await RedisServer.ConnectAsync(
             Configuration.ServerSettings.Redis(new Configuration.ConnectionUrl(_servers.RedisUrl, "test")).Options, TestContext.Current.CancellationToken);
         var staged = new StagedJobs(redis, QueueName, TimeProvider.System);
-        var snapshot = await staged.SnapshotAsync(["t1:evaluation:e1"], TestContext.Current.CancellationToken);
+        var snapshot = await staged.SnapshotAsync(["t1:evaluation:e1"u8.ToArray()], TestContext.Current.CancellationToken);
         Assert.Null(await _queue.DispatchAsync(group));
 
         await _servers.Redis.KeyDeleteAsync(group + ":active");

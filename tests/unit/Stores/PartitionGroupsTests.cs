@@ -8,31 +8,40 @@ public sealed class PartitionGroupsTests
     private static readonly long Sunday = new DateTimeOffset(2023, 10, 1, 0, 0, 0, TimeSpan.Zero).ToUnixTimeMilliseconds();
 
     [Fact]
-    public void Rows_of_few_weeks_are_one_group_in_their_own_order()
+    public void Rows_of_few_weeks_are_one_group_in_the_order_of_the_weeks()
     {
-        long[] times = [.. Enumerable.Range(0, 7 * PartitionGroups.MaxWeeks).Select(day => Sunday + (day * Day)).Reverse()];
-        Assert.Equal(times, Assert.Single(PartitionGroups.Cut(times, time => time)));
+        long[] weeks = [.. Enumerable.Range(0, PartitionGroups.MaxWeeks).Reverse()];
+        Assert.Equal(weeks.Order(), Assert.Single(Cut(weeks)));
     }
 
     [Fact]
     public void Rows_of_many_weeks_are_cut_between_weeks_into_few_groups()
     {
-        long[] times = [.. Enumerable.Range(0, 7 * 120).Select(number => Sunday + (number * 11 % (7 * 120) * Day))];
-        var groups = PartitionGroups.Cut(times, time => time).ToList();
+        // Three streams that all have rows of each week.
+        long[] weeks = [.. Enumerable.Range(0, 3 * 120).Select(number => (long)(number * 11 % 120))];
+        var groups = Cut(weeks).ToList();
         Assert.Equal(3, groups.Count);
-        Assert.Equal(times.Order(), groups.SelectMany(group => group).Order());
-        var weeks = groups.ConvertAll(group => group.Select(time => (time - Sunday) / (7 * Day)).ToHashSet());
-        Assert.All(weeks, group => Assert.True(group.Count <= PartitionGroups.MaxWeeks));
-        Assert.Equal(120, weeks.Sum(group => group.Count));
+        Assert.Equal(weeks.Order(), groups.SelectMany(group => group));
+        Assert.All(groups, group => Assert.True(group.Distinct().Count() <= PartitionGroups.MaxWeeks));
+        Assert.Equal(120, groups.Sum(group => group.Distinct().Count()));
+    }
+
+    [Fact]
+    public void Weeks_begin_on_a_sunday()
+    {
+        var week = PartitionGroups.WeekOf(Sunday);
+        Assert.Equal(week - 1, PartitionGroups.WeekOf(Sunday - 1));
+        Assert.Equal(week, PartitionGroups.WeekOf(Sunday + (7 * Day) - 1));
+        Assert.Equal(week + 1, PartitionGroups.WeekOf(Sunday + (7 * Day)));
     }
 
     [Fact]
     public void Times_before_1970_have_weeks_too()
     {
-        var groups = PartitionGroups.Cut([-1L, -4 * Day, (-4 * Day) - 1, 0], time => time).ToList();
-        Assert.Single(groups);
+        Assert.Equal(PartitionGroups.WeekOf(0), PartitionGroups.WeekOf(-4 * Day));
+        Assert.Equal(PartitionGroups.WeekOf(0) - 1, PartitionGroups.WeekOf((-4 * Day) - 1));
     }
 
-    [Fact]
-    public void A_table_that_is_not_partitioned_by_row_is_one_insert() => Assert.Single(PartitionGroups.Cut([1L, 2, 3], time: null));
+    private static IEnumerable<IReadOnlyList<long>> Cut(IEnumerable<long> weeks) =>
+        PartitionGroups.Cut(weeks.Select(week => KeyValuePair.Create(week, week)));
 }

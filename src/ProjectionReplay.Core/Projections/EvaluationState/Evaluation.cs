@@ -32,4 +32,7 @@ internal sealed class Evaluation
     public long? StartedAt { get; set; }
 
     public long? CompletedAt { get; set; }
+
+    /// <summary>The row's id, once it was asked for.</summary>
+    public string? RowId { get; set; }
 }

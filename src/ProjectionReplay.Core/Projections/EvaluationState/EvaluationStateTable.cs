@@ -29,7 +29,10 @@ internal static class EvaluationStateTable
         .NullableDateTime64("CompletedAt", row => row.State.CompletedAt)
         .String("LastProcessedEventId", row => RowId(row));
 
-    private static string RowId(in ProjectedState<Evaluation> row)
+    /// <summary>Two columns hold it, and it costs a hash: it is made once, from the final state.</summary>
+    private static string RowId(in ProjectedState<Evaluation> row) => row.State.RowId ??= CreateRowId(row);
+
+    private static string CreateRowId(in ProjectedState<Evaluation> row)
     {
         var identity = $"{row.Aggregate.TenantId}:{row.State.EvaluationId}";
         return row.State.ScheduledAt is { } scheduledAt

@@ -1,0 +1,21 @@
+using System.Text;
+
+namespace ProjectionReplay.Events;
+
+/// <summary>What the key strings of a tenant's aggregates of one type have in common. Immutable.</summary>
+/// <param name="tenantId">The tenant.</param>
+/// <param name="aggregateType">The type.</param>
+internal sealed class AggregateKeyPrefix(string tenantId, string aggregateType)
+{
+    private readonly byte[] _utf8 = Encoding.UTF8.GetBytes(new AggregateKey(tenantId, aggregateType, "").ToString());
+
+    public string AggregateType => aggregateType;
+
+    /// <summary>The bytes of a key string before the aggregate id.</summary>
+    public int Length => _utf8.Length;
+
+    /// <summary>The key string of an aggregate, UTF-8.</summary>
+    public byte[] KeyUtf8(ReadOnlySpan<byte> aggregateId) => [.. _utf8, .. aggregateId];
+
+    public AggregateKey Key(ReadOnlySpan<byte> aggregateId) => new(tenantId, aggregateType, Encoding.UTF8.GetString(aggregateId));
+}
