@@ -75,7 +75,7 @@ internal static class Folding
                 OccurredAt = SampleSpans.Start + i,
                 Payload = payloads[i],
             });
-            if (i % SpansPerTrace == SpansPerTrace - 1) fold.EndAggregate();
+            if (i % SpansPerTrace == SpansPerTrace - 1) fold.EndAggregate(eventId);
         }
     }
 

@@ -22,7 +22,7 @@ internal sealed class QueueDrain(RedisServer redis, string queueName, TimeProvid
     /// <param name="timeout">How long to wait.</param>
     /// <param name="cancellationToken">Abandons the wait.</param>
     /// <returns>The key strings, UTF-8, of those whose job did not end in time; empty when all is well.</returns>
-    public async Task<IReadOnlyList<byte[]>> WaitAsync(IEnumerable<byte[]> keys, TimeSpan timeout, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<ReadOnlyMemory<byte>>> WaitAsync(IEnumerable<ReadOnlyMemory<byte>> keys, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var started = timeProvider.GetTimestamp();
         var waiting = await FirstLookAsync(keys, cancellationToken).ConfigureAwait(false);
@@ -37,26 +37,32 @@ internal sealed class QueueDrain(RedisServer redis, string queueName, TimeProvid
         return [.. waiting.Select(watch => watch.Key)];
     }
 
-    private RedisKey ActiveKey(byte[] key) => (byte[])[.. _prefix, .. key, .. ":active"u8];
+    private RedisKey ActiveKey(ReadOnlyMemory<byte> key) => (byte[])[.. _prefix, .. key.Span, .. ":active"u8];
 
     /// <summary>The jobs that are at work, in one round trip. Most aggregates have none, and are not held on to.</summary>
-    private async Task<List<Watch>> FirstLookAsync(IEnumerable<byte[]> keys, CancellationToken cancellationToken)
+    private async Task<List<Watch>> FirstLookAsync(IEnumerable<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken)
     {
-        var looks = await Task.WhenAll(keys.Chunk(ChunkSize).Select(async chunk =>
-        {
-            var jobs = await redis.Database.StringGetAsync(Array.ConvertAll(chunk, ActiveKey)).ConfigureAwait(false);
-            return chunk.Zip(jobs).Where(pair => !pair.Second.IsNull).Select(pair => new Watch(pair.First, pair.Second)).ToList();
-        })).WaitAsync(cancellationToken).ConfigureAwait(false);
+        var looks = await ChunkedCommands.SendAsync(
+            keys,
+            ChunkSize,
+            async chunk =>
+            {
+                var jobs = await redis.Database.StringGetAsync(Array.ConvertAll(chunk, ActiveKey)).ConfigureAwait(false);
+                return Array.TrueForAll(jobs, job => job.IsNull)
+                    ? []
+                    : chunk.Zip(jobs).Where(pair => !pair.Second.IsNull).Select(pair => new Watch(pair.First, pair.Second)).ToList();
+            },
+            cancellationToken).ConfigureAwait(false);
         return [.. looks.SelectMany(look => look)];
     }
 
     /// <summary>Those that are still at the job that was first seen.</summary>
     private async Task<List<Watch>> LookAgainAsync(List<Watch> watches, CancellationToken cancellationToken)
     {
-        var looks = await Task.WhenAll(watches.Chunk(ChunkSize).Select(chunk =>
-            redis.Database.StringGetAsync(Array.ConvertAll(chunk, watch => ActiveKey(watch.Key))))).WaitAsync(cancellationToken).ConfigureAwait(false);
+        var looks = await ChunkedCommands.SendAsync(
+            watches, ChunkSize, chunk => redis.Database.StringGetAsync(Array.ConvertAll(chunk, watch => ActiveKey(watch.Key))), cancellationToken).ConfigureAwait(false);
         return [.. watches.Zip(looks.SelectMany(look => look)).Where(pair => pair.First.Job == pair.Second).Select(pair => pair.First)];
     }
 
-    private readonly record struct Watch(byte[] Key, RedisValue Job);
+    private readonly record struct Watch(ReadOnlyMemory<byte> Key, RedisValue Job);
 }

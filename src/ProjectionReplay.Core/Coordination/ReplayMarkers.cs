@@ -33,8 +33,7 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
         SetAsync(keys.Select(key => new HashEntry(key, PendingValue)), cancellationToken);
 
     /// <summary>Replaces pending by the cutoff: live handlers skip events up to it and go on deferring later ones.</summary>
-    public Task SetCutoffsAsync(IEnumerable<(RedisValue Key, byte[] EventId)> cutoffs, CancellationToken cancellationToken) =>
-        SetAsync(cutoffs.Select(cutoff => new HashEntry(cutoff.Key, cutoff.EventId)), cancellationToken);
+    public Task SetCutoffsAsync(IEnumerable<HashEntry> cutoffs, CancellationToken cancellationToken) => SetAsync(cutoffs, cancellationToken);
 
     /// <summary>
     /// Unmarks aggregates and records them as completed, in one transaction: a crash leaves both or neither. On a
@@ -53,8 +52,8 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
     /// <summary>Which of some aggregates an unfinished run has completed, in their order.</summary>
     public async Task<bool[]> FindCompletedAsync(IReadOnlyList<RedisValue> keys, CancellationToken cancellationToken)
     {
-        var answers = await Task.WhenAll(keys.Chunk(ChunkSize).Select(chunk =>
-            Database.SetContainsAsync(_completedKey, chunk))).WaitAsync(cancellationToken).ConfigureAwait(false);
+        var answers = await ChunkedCommands.SendAsync(
+            keys, ChunkSize, chunk => Database.SetContainsAsync(_completedKey, chunk), cancellationToken).ConfigureAwait(false);
         return [.. answers.SelectMany(answer => answer)];
     }
 
@@ -120,15 +119,8 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
             return AllAsync(set, expire);
         }, cancellationToken);
 
-    /// <summary>
-    /// Sends the chunks one behind the other without waiting in between: one round trip for all. Only a chunk at a time is
-    /// made up, as an array of all of them would be a burden to the garbage collector.
-    /// </summary>
-    private static Task ForEachChunkAsync<T>(IEnumerable<T> items, Func<T[], Task> send, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        return AllAsync([.. items.Chunk(ChunkSize).Select(send)]).WaitAsync(cancellationToken);
-    }
+    private static Task ForEachChunkAsync<T>(IEnumerable<T> items, Func<T[], Task> send, CancellationToken cancellationToken) =>
+        ChunkedCommands.SendAsync(items, ChunkSize, send, cancellationToken);
 
     private static Task AllAsync(params Task[] tasks) => Task.WhenAll(tasks);
 }

@@ -20,15 +20,19 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
     /// <summary>The jobs that there are at the moment, of those aggregates that have any. One round trip when none has.</summary>
     /// <param name="keys">The aggregates' key strings, UTF-8.</param>
     /// <param name="cancellationToken">Abandons the look.</param>
-    public async Task<List<JobSnapshot>> SnapshotAsync(IEnumerable<byte[]> keys, CancellationToken cancellationToken)
+    public async Task<List<JobSnapshot>> SnapshotAsync(IEnumerable<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken)
     {
-        var looks = await Task.WhenAll(keys.Chunk(ChunkSize).Select(async chunk =>
-        {
-            var redisKeys = new RedisKey[chunk.Length * 2];
-            for (var i = 0; i < chunk.Length; i++) (redisKeys[2 * i], redisKeys[(2 * i) + 1]) = (ActiveKey(chunk[i]), JobsKey(chunk[i]));
-            var count = await redis.Database.KeyExistsAsync(redisKeys).ConfigureAwait(false);
-            return count == 0 ? [] : Array.ConvertAll(chunk, key => new JobSnapshot(key, ActiveKey(key), JobsKey(key)));
-        })).WaitAsync(cancellationToken).ConfigureAwait(false);
+        var looks = await ChunkedCommands.SendAsync(
+            keys,
+            ChunkSize,
+            async chunk =>
+            {
+                var redisKeys = new RedisKey[chunk.Length * 2];
+                for (var i = 0; i < chunk.Length; i++) (redisKeys[2 * i], redisKeys[(2 * i) + 1]) = (ActiveKey(chunk[i]), JobsKey(chunk[i]));
+                var count = await redis.Database.KeyExistsAsync(redisKeys).ConfigureAwait(false);
+                return count == 0 ? [] : Array.ConvertAll(chunk, key => new JobSnapshot(key, ActiveKey(key), JobsKey(key)));
+            },
+            cancellationToken).ConfigureAwait(false);
         List<JobSnapshot> busy = [.. looks.SelectMany(look => look)];
         foreach (var (group, jobs) in busy.Zip(await LookAsync(busy, cancellationToken).ConfigureAwait(false))) group.Jobs = jobs;
         busy.RemoveAll(group => group.Jobs.Count == 0);
@@ -57,9 +61,9 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
         }
     }
 
-    private RedisKey ActiveKey(byte[] key) => (byte[])[.. _prefix, .. key, .. ":active"u8];
+    private RedisKey ActiveKey(ReadOnlyMemory<byte> key) => (byte[])[.. _prefix, .. key.Span, .. ":active"u8];
 
-    private RedisKey JobsKey(byte[] key) => (byte[])[.. _prefix, .. key, .. ":jobs"u8];
+    private RedisKey JobsKey(ReadOnlyMemory<byte> key) => (byte[])[.. _prefix, .. key.Span, .. ":jobs"u8];
 
     private Task<Dictionary<RedisValue, double>[]> LookAsync(List<JobSnapshot> groups, CancellationToken cancellationToken) => Task.WhenAll(groups.Select(async group =>
     {
@@ -78,10 +82,10 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
 }
 
 /// <summary>The jobs of one aggregate at some moment, staged or at work.</summary>
-internal sealed class JobSnapshot(byte[] key, RedisKey activeKey, RedisKey jobsKey)
+internal sealed class JobSnapshot(ReadOnlyMemory<byte> key, RedisKey activeKey, RedisKey jobsKey)
 {
     /// <summary>The aggregate's key string, UTF-8.</summary>
-    public byte[] Key => key;
+    public ReadOnlyMemory<byte> Key => key;
 
     public RedisKey ActiveKey => activeKey;
 

@@ -11,11 +11,8 @@ internal sealed class AggregateKeyPrefix(string tenantId, string aggregateType)
 
     public string AggregateType => aggregateType;
 
-    /// <summary>The bytes of a key string before the aggregate id.</summary>
-    public int Length => _utf8.Length;
-
-    /// <summary>The key string of an aggregate, UTF-8.</summary>
-    public byte[] KeyUtf8(ReadOnlySpan<byte> aggregateId) => [.. _utf8, .. aggregateId];
+    /// <summary>What stands before the aggregate id, UTF-8.</summary>
+    public ReadOnlySpan<byte> Utf8 => _utf8;
 
     public AggregateKey Key(ReadOnlySpan<byte> aggregateId) => new(tenantId, aggregateType, Encoding.UTF8.GetString(aggregateId));
 }

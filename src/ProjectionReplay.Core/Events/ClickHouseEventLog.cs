@@ -62,7 +62,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
 
     /// <summary>The number of rows of an aggregate up to an event id.</summary>
     public Task<long> CountRowsUpToAsync(
-        EventSelection selection, AggregateKey aggregate, byte[] lastEventId, CancellationToken cancellationToken)
+        EventSelection selection, AggregateKey aggregate, ReadOnlyMemory<byte> lastEventId, CancellationToken cancellationToken)
     {
         var range = new AggregateRange(aggregate.AggregateType, aggregate.AggregateId, aggregate.AggregateId);
         return ReadCountAsync(
@@ -72,7 +72,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             WHERE {{InRange}}
               AND EventId <= unhex({lastEventId:String})
             """,
-            [.. Bind(selection, range), new("lastEventId", "String", Convert.ToHexString(lastEventId))],
+            [.. Bind(selection, range), new("lastEventId", "String", Convert.ToHexString(lastEventId.Span))],
             cancellationToken);
     }
 
@@ -111,12 +111,14 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             columns.HasFlag(EventColumns.Version) ? ", EventVersion" : "",
             columns.HasFlag(EventColumns.Payload) ? ", EventPayload" : "",
             columns.HasFlag(EventColumns.Traceparent) ? ", ProcessingTraceparent" : "");
+
+        // Streams are formatted side by side: each on several threads at once would only cost copies.
         var sql = $$"""
             SELECT AggregateId, EventId, EventType, EventTimestamp, CreatedAt > now64(3) - toIntervalMillisecond({freshness:UInt32}){{optional}}
             FROM event_log
             WHERE {{InRange}}
             ORDER BY AggregateId, EventTimestamp, EventId
-            SETTINGS optimize_read_in_order = 1, {{NoSkipIndexes}}
+            SETTINGS optimize_read_in_order = 1, {{NoSkipIndexes}}, output_format_parallel_formatting = 0
             """;
 
         var rows = await database.QueryAsync(

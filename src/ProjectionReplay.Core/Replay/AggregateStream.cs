@@ -92,6 +92,7 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
     private sealed class Pass(IStreamFold fold, IReadOnlyList<string> eventTypes, IReadOnlyList<BatchAggregate> aggregates)
     {
         private readonly byte[][] _eventTypes = [.. eventTypes.Select(Encoding.UTF8.GetBytes)];
+        private readonly ByteBlocks _cutoffs = new();
         private int _ended;
 
         // The aggregate whose rows are arriving: one of ours, or one that stands between two of ours.
@@ -170,12 +171,12 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
         private void Leave()
         {
             if (_current is null) return;
-            End();
 
             // Live handlers compare it with the ids that they know, as text.
             var lastEventId = _greatestEventId.AsSpan(0, _greatestEventIdLength);
             if (!Utf8.IsValid(lastEventId)) throw ClickHouseEventLog.NotText("EventId", lastEventId);
-            _current.Keep(new AggregateFold { LastEventId = lastEventId, Rows = _rows, Events = Folded - _foldedBefore, IsFresh = _isFresh });
+            End(lastEventId);
+            _current.Keep(new AggregateFold { LastEventId = lastEventId, Rows = _rows, Events = Folded - _foldedBefore, IsFresh = _isFresh }, _cutoffs);
             _foldedBefore = Folded;
             _ended++;
             _current = null;
@@ -183,7 +184,7 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
 
         private void SkipTo(int count)
         {
-            for (; _ended < count; _ended++) aggregates[_ended].Keep(default);
+            for (; _ended < count; _ended++) aggregates[_ended].Keep(default, _cutoffs);
         }
 
         private static void Remember(ReadOnlySpan<byte> eventId, ref byte[] buffer, ref int length)
@@ -216,11 +217,11 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
             }
         }
 
-        private void End()
+        private void End(ReadOnlySpan<byte> lastEventId)
         {
             try
             {
-                fold.EndAggregate();
+                fold.EndAggregate(lastEventId);
             }
             catch (Exception exception) when (exception is not ReplayException)
             {

@@ -6,21 +6,35 @@ namespace ProjectionReplay.Replay;
 /// An aggregate of a batch, and what the batch has folded of it. There are many at once: it holds its id as it came
 /// from the log, in the one form that Redis is told it in, and makes up any other when asked.
 /// </summary>
-internal sealed class BatchAggregate(AggregateKeyPrefix prefix, ReadOnlySpan<byte> aggregateId, long rowCount)
+internal sealed class BatchAggregate
 {
+    private readonly AggregateKeyPrefix _prefix;
+
+    /// <summary>Creates one that nothing is folded of.</summary>
+    /// <param name="prefix">Tenant and type.</param>
+    /// <param name="aggregateId">The id, UTF-8.</param>
+    /// <param name="rowCount">See <see cref="RowCount"/>.</param>
+    /// <param name="keys">Where to keep the key.</param>
+    public BatchAggregate(AggregateKeyPrefix prefix, ReadOnlySpan<byte> aggregateId, long rowCount, ByteBlocks keys)
+    {
+        _prefix = prefix;
+        KeyUtf8 = keys.Add(prefix.Utf8, aggregateId);
+        RowCount = rowCount;
+    }
+
     /// <summary>The key string, UTF-8: the marker's field, and the group of the live queue.</summary>
-    public byte[] KeyUtf8 { get; } = prefix.KeyUtf8(aggregateId);
+    public ReadOnlyMemory<byte> KeyUtf8 { get; }
 
     /// <summary>The aggregate id as the log sends it.</summary>
-    public ReadOnlySpan<byte> IdUtf8 => KeyUtf8.AsSpan(prefix.Length);
+    public ReadOnlySpan<byte> IdUtf8 => KeyUtf8.Span[_prefix.Utf8.Length..];
 
-    public string AggregateType => prefix.AggregateType;
+    public string AggregateType => _prefix.AggregateType;
 
     /// <summary>Rows that the log held when the aggregate was listed: an estimate of the work.</summary>
-    public long RowCount { get; } = rowCount;
+    public long RowCount { get; }
 
     /// <summary>The last event id folded, as it stands in the log; null while no event was found.</summary>
-    public byte[]? Cutoff { get; private set; }
+    public ReadOnlyMemory<byte>? Cutoff { get; private set; }
 
     /// <summary>Rows up to the cutoff that were folded, repeated events included.</summary>
     public long RowsFolded { get; private set; }
@@ -35,13 +49,15 @@ internal sealed class BatchAggregate(AggregateKeyPrefix prefix, ReadOnlySpan<byt
     public bool IsFresh { get; private set; }
 
     /// <summary>The aggregate's identity. Makes it up each time.</summary>
-    public AggregateKey ToKey() => prefix.Key(IdUtf8);
+    public AggregateKey ToKey() => _prefix.Key(IdUtf8);
 
     /// <summary>Takes over what a stream found. May come again: the last one counts.</summary>
-    public void Keep(in AggregateFold fold)
+    /// <param name="fold">What was found.</param>
+    /// <param name="cutoffs">Where to keep the cutoff.</param>
+    public void Keep(in AggregateFold fold, ByteBlocks cutoffs)
     {
         // Live handlers skip by it, so that it never goes back.
-        if (Cutoff is null || fold.LastEventId.SequenceCompareTo(Cutoff) > 0) Cutoff = fold.Rows == 0 ? null : fold.LastEventId.ToArray();
+        if (fold.Rows > 0 && (Cutoff is not { } cutoff || fold.LastEventId.SequenceCompareTo(cutoff.Span) > 0)) Cutoff = cutoffs.Add(fold.LastEventId);
         RowsFolded = fold.Rows;
         EventsFolded = fold.Events;
         IsFresh = fold.IsFresh;

@@ -33,7 +33,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
     /// <summary>Stores everything that was folded, and lets go of it.</summary>
     public async Task StoreAsync(CancellationToken cancellationToken)
     {
-        await StoreAsync(_folds, Aggregates, cancellationToken).ConfigureAwait(false);
+        await StoreAsync(_folds, cancellationToken).ConfigureAwait(false);
         _folds = [];
     }
 
@@ -82,17 +82,12 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
     }
 
     /// <summary>Stores the folds of some of the aggregates, and disposes them.</summary>
-    public async Task StoreAsync(
-        IReadOnlyList<IStreamFold> folds, IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
+    public async Task StoreAsync(IReadOnlyList<IStreamFold> folds, CancellationToken cancellationToken)
     {
-        // Only counters keep a record of how far each aggregate was counted.
-        var cutoffs = context.Definition.ReplaySafety == Projections.ReplaySafety.Increment
-            ? aggregates.Where(aggregate => aggregate.Cutoff is not null).ToDictionary(aggregate => aggregate.ToKey(), aggregate => Encoding.UTF8.GetString(aggregate.Cutoff!))
-            : [];
         var warnings = await context.Faults.CallAsync(
             context.StoreServer,
             $"Writing to {context.Definition.Table}",
-            token => context.Projection.StoreAsync(folds, cutoffs, token),
+            token => context.Projection.StoreAsync(folds, token),
             cancellationToken).ConfigureAwait(false);
         foreach (var warning in warnings) context.Reporter.Warn(warning);
         foreach (var fold in folds) fold.Dispose();

@@ -6,7 +6,7 @@ namespace ProjectionReplay.Replay;
 /// <summary>
 /// Takes the planned batches through the cycle, several at a time: while one stores its states and gives its
 /// aggregates back the next one loads, and the one after that is marked and drained. Of each of the three stages one
-/// batch is in hand at a time, and every batch passes them in its turn.
+/// batch is in hand at a time, and every batch passes them in its turn. No more than two hold states.
 /// </summary>
 internal sealed class BatchPipeline(BatchContext context, IReadOnlyList<PlannedBatch> plan, RunFailures failures, ReplayLock runLock)
 {
@@ -28,7 +28,7 @@ internal sealed class BatchPipeline(BatchContext context, IReadOnlyList<PlannedB
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var replayed = 0;
-        var before = Stages.Passed;
+        var (before, twoBefore) = (Stages.Passed, Stages.Passed);
         try
         {
             for (var number = 1; number <= plan.Count || _inFlight.Count > 0;)
@@ -37,8 +37,8 @@ internal sealed class BatchPipeline(BatchContext context, IReadOnlyList<PlannedB
                 {
                     var stages = new Stages();
                     var batch = new ReplayBatch(context, plan[number - 1], number, context.Reporter.Begin(number, plan.Count));
-                    _inFlight.Enqueue(new InFlight(batch, PassAsync(batch, before, stages, stop.Token)));
-                    before = stages;
+                    _inFlight.Enqueue(new InFlight(batch, PassAsync(batch, before, twoBefore, stages, stop.Token)));
+                    (before, twoBefore) = (stages, before);
                     number++;
                     continue;
                 }
@@ -61,13 +61,14 @@ internal sealed class BatchPipeline(BatchContext context, IReadOnlyList<PlannedB
         return replayed;
     }
 
-    private static async Task<int> PassAsync(ReplayBatch batch, Stages before, Stages own, CancellationToken cancellationToken)
+    private static async Task<int> PassAsync(ReplayBatch batch, Stages before, Stages twoBefore, Stages own, CancellationToken cancellationToken)
     {
         await before.Prepared.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
         await batch.PrepareAsync(cancellationToken).ConfigureAwait(false);
         own.Prepared.SetResult();
 
         await before.Loaded.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await twoBefore.Finished.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
         await batch.LoadAsync(cancellationToken).ConfigureAwait(false);
         own.Loaded.SetResult();
 

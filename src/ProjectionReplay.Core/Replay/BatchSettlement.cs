@@ -24,14 +24,14 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
     /// <param name="replayed">Key strings, UTF-8, and cutoffs of others, which an earlier replay accounts for.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
     public Task SetCutoffsAsync(
-        IReadOnlyList<BatchAggregate> aggregates, IEnumerable<(byte[] Key, byte[] Cutoff)> replayed, CancellationToken cancellationToken) =>
+        IReadOnlyList<BatchAggregate> aggregates, IEnumerable<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Cutoff)> replayed, CancellationToken cancellationToken) =>
         context.Faults.CallAsync(
             Server.Redis,
             "Setting cutoffs",
             token => context.Markers.SetCutoffsAsync(
-                aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => (aggregate.KeyUtf8, aggregate.Cutoff!))
+                aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => (Key: aggregate.KeyUtf8, Cutoff: aggregate.Cutoff!.Value))
                     .Concat(replayed)
-                    .Select(cutoff => ((RedisValue)cutoff.Item1, cutoff.Item2)),
+                    .Select(cutoff => new HashEntry(cutoff.Key, cutoff.Cutoff)),
                 token),
             cancellationToken);
 
@@ -92,7 +92,7 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
         var again = await folds.FoldAgainAsync(late, cancellationToken).ConfigureAwait(false);
         await SetCutoffsAsync(late, [], cancellationToken).ConfigureAwait(false);
         await MeetJobsAsync(late, cancellationToken).ConfigureAwait(false);
-        await folds.StoreAsync(again, late, cancellationToken).ConfigureAwait(false);
+        await folds.StoreAsync(again, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The job of an event that had only just been inserted when it was read is staged a moment later.</summary>
@@ -102,7 +102,7 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
         return left > TimeSpan.Zero ? Task.Delay(left, context.TimeProvider, cancellationToken) : Task.CompletedTask;
     }
 
-    private Task<List<JobSnapshot>> SnapshotAsync(IEnumerable<byte[]> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
+    private Task<List<JobSnapshot>> SnapshotAsync(IEnumerable<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
         Server.Redis, "Looking for staged jobs", token => context.StagedJobs.SnapshotAsync(keys, token), cancellationToken);
 
     private void WarnOfLateness(List<BatchAggregate> late) => context.Reporter.Warn(string.Create(

@@ -93,7 +93,7 @@ internal sealed class CounterRebuild(BatchContext context)
             var stuck = await context.Faults.CallAsync(
                 Server.Redis,
                 "Watching jobs in flight",
-                token => context.Drain.WaitAsync(chunk.Select(aggregate => Encoding.UTF8.GetBytes(aggregate.ToString())), context.Options.DrainTimeout, token),
+                token => context.Drain.WaitAsync(chunk.Select(aggregate => new ReadOnlyMemory<byte>(Encoding.UTF8.GetBytes(aggregate.ToString()))), context.Options.DrainTimeout, token),
                 cancellationToken).ConfigureAwait(false);
             if (stuck.Count > 0) throw DrainFailure.Create(context, stuck, "were in flight did not end");
         }

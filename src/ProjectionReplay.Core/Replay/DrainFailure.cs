@@ -8,9 +8,9 @@ internal static class DrainFailure
 {
     private const int MostNamed = 10;
 
-    public static ReplayException Create(BatchContext context, IReadOnlyList<byte[]> stuck, string what)
+    public static ReplayException Create(BatchContext context, IReadOnlyList<ReadOnlyMemory<byte>> stuck, string what)
     {
-        var named = string.Join(", ", stuck.Take(MostNamed).Select(aggregate => $"'{Encoding.UTF8.GetString(aggregate)}'"));
+        var named = string.Join(", ", stuck.Take(MostNamed).Select(aggregate => $"'{Encoding.UTF8.GetString(aggregate.Span)}'"));
         var more = stuck.Count > MostNamed ? string.Create(CultureInfo.InvariantCulture, $" and {stuck.Count - MostNamed:N0} more") : "";
         return new ReplayException(
             ReplayError.DrainTimeout,

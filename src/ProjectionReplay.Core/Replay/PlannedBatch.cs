@@ -37,6 +37,9 @@ internal sealed class BatchPlanner(int? aggregatesPerBatch, bool isExact)
     /// </summary>
     private static readonly long EventsPerBatch = AggregateStream.PreferredEvents * Math.Clamp(Environment.ProcessorCount / 2, 1, 4);
 
+    /// <summary>Markers, drain and ledger go by the aggregate: no more of them than that, however few events each has.</summary>
+    private static readonly long AggregatesPerBatch = EventsPerBatch / 3;
+
     private readonly List<PlannedBatch> _batches = [];
 
     // Where the range in hand ends so far: made a string of when the range does.
@@ -84,7 +87,7 @@ internal sealed class BatchPlanner(int? aggregatesPerBatch, bool isExact)
 
     private bool IsFull(long nextEvents) => aggregatesPerBatch is { } size
         ? _aggregatesInBatch >= size
-        : _eventsInBatch + nextEvents > EventsPerBatch;
+        : _eventsInBatch + nextEvents > EventsPerBatch || _aggregatesInBatch >= AggregatesPerBatch;
 
     private void EndRange()
     {

@@ -26,10 +26,8 @@ internal interface IProjectionRun
     /// Stores what the folds of one batch came to: all of it in one go. Returns warnings for the operator.
     /// </summary>
     /// <param name="folds">The folds in the order of their aggregates; each came from <see cref="StartFold"/>.</param>
-    /// <param name="cutoffs">The last event id folded, of each aggregate.</param>
     /// <param name="cancellationToken">Abandons the write.</param>
-    Task<IReadOnlyList<string>> StoreAsync(
-        IReadOnlyList<IStreamFold> folds, IReadOnlyDictionary<AggregateKey, string> cutoffs, CancellationToken cancellationToken);
+    Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<IStreamFold> folds, CancellationToken cancellationToken);
 }
 
 /// <summary>The fold of one stream of events, in key order. Holds its final states until disposed. Not thread-safe.</summary>
@@ -39,7 +37,8 @@ internal interface IStreamFold : IDisposable
     void Apply(in ReplayEvent replayEvent);
 
     /// <summary>Ends the aggregate whose events came last: its states are final.</summary>
-    void EndAggregate();
+    /// <param name="lastEventId">The last of its event ids, UTF-8.</param>
+    void EndAggregate(ReadOnlySpan<byte> lastEventId);
 }
 
 /// <inheritdoc cref="IProjectionRun"/>
@@ -58,9 +57,8 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
 
     public IStreamFold StartFold() => new StreamFold(projection, store.CreateBuffer());
 
-    public Task<IReadOnlyList<string>> StoreAsync(
-        IReadOnlyList<IStreamFold> folds, IReadOnlyDictionary<AggregateKey, string> cutoffs, CancellationToken cancellationToken) =>
-        store.StoreAsync([.. folds.Select(fold => ((StreamFold)fold).Buffer)], cutoffs, cancellationToken);
+    public Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<IStreamFold> folds, CancellationToken cancellationToken) =>
+        store.StoreAsync([.. folds.Select(fold => ((StreamFold)fold).Buffer)], cancellationToken);
 
     /// <summary>
     /// Coalesces: however many events an aggregate has, it comes to one state for each projection key.
@@ -86,11 +84,11 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
             projected = projected with { State = projection.Apply(projected.State, replayEvent) };
         }
 
-        public void EndAggregate()
+        public void EndAggregate(ReadOnlySpan<byte> lastEventId)
         {
             foreach (ref readonly var projected in CollectionsMarshal.AsSpan(_states))
             {
-                if (projection.ShouldStore(projected.State)) buffer.Add(projected);
+                if (projection.ShouldStore(projected.State)) buffer.Add(projected, lastEventId);
             }
 
             _states.Clear();

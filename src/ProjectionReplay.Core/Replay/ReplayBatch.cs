@@ -21,14 +21,14 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
 
     private readonly BatchFolds _folds = new(context, report);
     private List<BatchAggregate> _aggregates = [];
-    private readonly List<(byte[] Key, byte[] Cutoff)> _replayed = [];
+    private readonly List<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Cutoff)> _replayed = [];
     private long _loadStarted;
 
     /// <summary>The batch, counted from 1.</summary>
     public int Number => number;
 
     /// <summary>The key strings, UTF-8, of the aggregates that may be marked.</summary>
-    public IEnumerable<byte[]> Keys => _aggregates.Select(aggregate => aggregate.KeyUtf8);
+    public IEnumerable<ReadOnlyMemory<byte>> Keys => _aggregates.Select(aggregate => aggregate.KeyUtf8);
 
     /// <summary>Takes the aggregates over from the live handlers.</summary>
     public async Task PrepareAsync(CancellationToken cancellationToken)
@@ -57,6 +57,7 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
     private async Task<List<BatchAggregate>> ListAsync(CancellationToken cancellationToken)
     {
         var listed = new List<BatchAggregate>(plan.AggregateCount);
+        var keys = new ByteBlocks();
         foreach (var range in plan.Ranges)
         {
             var before = listed.Count;
@@ -72,7 +73,7 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
                         range,
                         (type, id, rowCount) =>
                         {
-                            if (plan.Includes(type, id)) listed.Add(new BatchAggregate(prefix, id, rowCount));
+                            if (plan.Includes(type, id)) listed.Add(new BatchAggregate(prefix, id, rowCount, keys));
                         },
                         token).ConfigureAwait(false);
                 },
@@ -180,7 +181,7 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
         return count - _replayed.Count;
     }
 
-    private Task CompleteAsync(IEnumerable<byte[]> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
+    private Task CompleteAsync(IEnumerable<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
         Server.Redis, "Removing markers", token => context.Markers.CompleteAsync(keys.Select(key => (RedisValue)key), token), cancellationToken);
 
     private Task<bool> PhaseAsync(ReplayPhase phase, Func<CancellationToken, Task> work, CancellationToken cancellationToken) =>

@@ -1,5 +1,4 @@
 using ProjectionReplay.ClickHouse;
-using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Stores;
 
@@ -22,8 +21,7 @@ public sealed class ClickHouseLatestRowStore<TState>(ClickHouseDatabase database
     public IStateBuffer<TState> CreateBuffer() => new RowBuffer<TState>(table);
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<string>> StoreAsync(
-        IReadOnlyList<IStateBuffer<TState>> buffers, IReadOnlyDictionary<AggregateKey, string> cutoffs, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<IStateBuffer<TState>> buffers, CancellationToken cancellationToken)
     {
         var gathered = buffers.Cast<RowBuffer<TState>>().ToList();
         foreach (var group in PartitionGroups.Cut(gathered.SelectMany(buffer => buffer.Weeks)))

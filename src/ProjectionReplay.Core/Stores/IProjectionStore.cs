@@ -45,11 +45,9 @@ public interface IProjectionStore<TState>
     /// aggregates: what was written for an aggregate before is replaced, never added to.
     /// </summary>
     /// <param name="buffers">The states, in the order of their aggregates; each buffer came from <see cref="CreateBuffer"/>.</param>
-    /// <param name="cutoffs">For an increment store, the last event id that was folded of each aggregate; else empty.</param>
     /// <param name="cancellationToken">Abandons the write.</param>
     /// <returns>Warnings for the operator, one for each kind of trouble; usually empty.</returns>
-    Task<IReadOnlyList<string>> StoreAsync(
-        IReadOnlyList<IStateBuffer<TState>> buffers, IReadOnlyDictionary<AggregateKey, string> cutoffs, CancellationToken cancellationToken);
+    Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<IStateBuffer<TState>> buffers, CancellationToken cancellationToken);
 }
 
 /// <summary>
@@ -63,8 +61,10 @@ public interface IStateBuffer<TState> : IDisposable
     /// Takes a state. They come in the order of their aggregates, then of first appearance of the key. For an increment
     /// store a projection key comes once for each aggregate that contributes to it.
     /// </summary>
+    /// <param name="state">The state.</param>
+    /// <param name="lastEventId">The last event id of its aggregate that was folded, UTF-8; only for the duration of the call.</param>
     /// <exception cref="Replay.ReplayException">The state has no place in the table. Fails the batch.</exception>
-    void Add(in ProjectedState<TState> state);
+    void Add(in ProjectedState<TState> state, ReadOnlySpan<byte> lastEventId);
 }
 
 /// <summary>The outcome of a fold: what one aggregate contributes to one projection key.</summary>

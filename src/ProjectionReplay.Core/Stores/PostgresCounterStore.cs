@@ -42,52 +42,34 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
         IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken)
     {
         RequireText(aggregates);
+        var keys = aggregates.Select(LedgerKeyPrefix.Of).ToArray();
         var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
-            var byKey = aggregates.ToDictionary(ReplayLedger.KeyOf, StringComparer.Ordinal);
-            var cutoffs = await _ledger.FindCutoffsAsync(connection, [.. byKey.Keys], cancellationToken).ConfigureAwait(false);
-            return cutoffs.ToDictionary(entry => byKey[entry.Key], entry => entry.Value);
+            var cutoffs = await _ledger.FindCutoffsAsync(connection, keys, cancellationToken).ConfigureAwait(false);
+            return cutoffs.Count == 0
+                ? new Dictionary<AggregateKey, string>()
+                : aggregates.Zip(keys).Where(pair => cutoffs.ContainsKey(pair.Second)).ToDictionary(pair => pair.First, pair => cutoffs[pair.Second]);
         }
     }
 
     /// <inheritdoc/>
-    public IStateBuffer<TState> CreateBuffer() => new StateList<TState>();
+    public IStateBuffer<TState> CreateBuffer() => new CounterBuffer<TState>(table);
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<string>> StoreAsync(
-        IReadOnlyList<IStateBuffer<TState>> buffers, IReadOnlyDictionary<AggregateKey, string> cutoffs, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<IStateBuffer<TState>> buffers, CancellationToken cancellationToken)
     {
-        var states = buffers.SelectMany(buffer => ((StateList<TState>)buffer).States).ToList();
-        if (states.Count == 0) return [];
-        var entries = Contributions(states, cutoffs);
+        var gathered = buffers.Cast<CounterBuffer<TState>>().ToList();
+        var entries = Sorted(gathered);
+        if (entries.Count == 0) return [];
         var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
-            var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
-            await using (transaction.ConfigureAwait(false))
-            {
-                var before = await _ledger.LockContributionsAsync(
-                    connection, [.. entries.Select(entry => entry.AggregateKey)], cancellationToken).ConfigureAwait(false);
-                var increments = Coalesce(states, entries, before);
-                var commands = new NpgsqlBatch(connection, transaction) { BatchCommands = { Increment(increments), _ledger.Record(entries) } };
-                await using (commands.ConfigureAwait(false))
-                {
-                    try
-                    {
-                        await commands.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-                    }
-                    catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.ProgramLimitExceeded)
-                    {
-                        throw TooLong(cutoffs.Keys, exception);
-                    }
-                }
-
-                await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
-            }
+            // Hardly ever is one of them in the ledger: then the increments are what they were.
+            if (await TryAddAsync(connection, gathered, entries, cancellationToken).ConfigureAwait(false)) return [];
+            await ReplaceAsync(connection, gathered, entries, cancellationToken).ConfigureAwait(false);
+            return [];
         }
-
-        return [];
     }
 
     /// <inheritdoc/>
@@ -109,7 +91,7 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
                 var commands = new NpgsqlBatch(connection, transaction) { BatchCommands = { delete } };
                 foreach (var chunk in aggregates.Chunk(ForgottenAtOnce))
                 {
-                    commands.BatchCommands.Add(_ledger.Forget(Array.ConvertAll(chunk, ReplayLedger.KeyOf)));
+                    commands.BatchCommands.Add(_ledger.Forget(Array.ConvertAll(chunk, LedgerKeyPrefix.Of)));
                 }
 
                 await using (commands.ConfigureAwait(false)) await commands.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
@@ -131,9 +113,9 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
         }
     }
 
-    private static ReplayException TooLong(IEnumerable<AggregateKey> aggregates, PostgresException exception)
+    private static ReplayException TooLong(List<LedgerEntry> entries, PostgresException exception)
     {
-        var longest = aggregates.Select(aggregate => aggregate.ToString()).MaxBy(key => key.Length)!;
+        var longest = entries.Select(entry => entry.AggregateKey).MaxBy(key => key.Length)!;
         return new ReplayException(
             ReplayError.StateNotStorable,
             string.Create(CultureInfo.InvariantCulture, $"An aggregate of the batch cannot be counted: its key is longer than Postgres indexes ({exception.MessageText}). The longest, of {longest.Length:N0} characters, begins with '{longest[..Math.Min(longest.Length, 100)]}'. Remove its events from the event log, then replay again."),
@@ -147,62 +129,97 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
         return connection;
     }
 
-    /// <summary>
-    /// What each aggregate contributes, in the order of the key strings: writers that meet lock the same rows in the
-    /// same order, so they cannot block each other for ever.
-    /// </summary>
-    private List<LedgerEntry> Contributions(List<ProjectedState<TState>> states, IReadOnlyDictionary<AggregateKey, string> cutoffs)
+    /// <summary>Counts aggregates that were never counted before; does nothing when one was.</summary>
+    private async Task<bool> TryAddAsync(
+        NpgsqlConnection connection, List<CounterBuffer<TState>> gathered, List<LedgerEntry> entries, CancellationToken cancellationToken)
     {
-        var entries = new List<LedgerEntry>(cutoffs.Count);
-        LedgerEntry? entry = null;
-        AggregateKey current = default;
-        foreach (var state in states)
+        var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+        await using (transaction.ConfigureAwait(false))
         {
-            if (entry is null || state.Aggregate != current)
+            var record = _ledger.Add(entries);
+            await ExecuteAsync(connection, transaction, [record, Increment(Coalesce(gathered))], entries, cancellationToken).ConfigureAwait(false);
+            if (record.RecordsAffected != entries.Count) return false;
+            await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+    }
+
+    /// <summary>Counts aggregates some of which were counted before: of those only what has come since.</summary>
+    private async Task ReplaceAsync(
+        NpgsqlConnection connection, List<CounterBuffer<TState>> gathered, List<LedgerEntry> entries, CancellationToken cancellationToken)
+    {
+        var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+        await using (transaction.ConfigureAwait(false))
+        {
+            var before = await _ledger.LockContributionsAsync(
+                connection, [.. entries.Select(entry => entry.AggregateKey)], cancellationToken).ConfigureAwait(false);
+            var increments = Coalesce(gathered);
+            var byKey = increments.ToDictionary(increment => increment.Key, StringComparer.Ordinal);
+            foreach (var (key, count) in before.Values.SelectMany(contributed => contributed))
             {
-                current = state.Aggregate;
-                entry = new LedgerEntry(ReplayLedger.KeyOf(current), cutoffs[current], new Dictionary<string, int>(1, StringComparer.Ordinal));
-                entries.Add(entry);
+                // Events never leave the log, so what was counted under a key is still counted under it.
+                if (byKey.TryGetValue(key, out var increment)) increment.Subtract(count);
             }
 
-            entry.Contribution.Add(state.Key, table.Count(state.State));
+            await ExecuteAsync(connection, transaction, [_ledger.AddOrReplace(entries), Increment(increments)], entries, cancellationToken).ConfigureAwait(false);
+            await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task ExecuteAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IEnumerable<NpgsqlBatchCommand> commands, List<LedgerEntry> entries, CancellationToken cancellationToken)
+    {
+        var batch = new NpgsqlBatch(connection, transaction);
+        await using (batch.ConfigureAwait(false))
+        {
+            foreach (var command in commands) batch.BatchCommands.Add(command);
+            try
+            {
+                await batch.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.ProgramLimitExceeded)
+            {
+                throw TooLong(entries, exception);
+            }
+        }
+    }
+
+    /// <summary>
+    /// What each aggregate contributes, in the order of the ledger's keys: writers that meet lock the same rows in the
+    /// same order, so they cannot block each other for ever.
+    /// </summary>
+    private static List<LedgerEntry> Sorted(List<CounterBuffer<TState>> gathered)
+    {
+        var entries = gathered.SelectMany(buffer => buffer.Entries).ToList();
+
+        // They come in the order of the event log, which is nearly always the same.
+        for (var i = 1; i < entries.Count; i++)
+        {
+            if (string.CompareOrdinal(entries[i - 1].AggregateKey, entries[i].AggregateKey) <= 0) continue;
+            entries.Sort(static (left, right) => string.CompareOrdinal(left.AggregateKey, right.AggregateKey));
+            break;
         }
 
-        entries.Sort(static (left, right) => string.CompareOrdinal(left.AggregateKey, right.AggregateKey));
         return entries;
     }
 
     /// <summary>
-    /// One increment for each projection key, however many aggregates share it: the difference between what they
-    /// contribute now and what the ledger says they did before. In the order of the keys, for the same reason.
+    /// One increment for each projection key, however many streams share it. In the order of the keys, for the same
+    /// reason. New objects each time: they are changed.
     /// </summary>
-    private List<CounterIncrement> Coalesce(
-        List<ProjectedState<TState>> states, List<LedgerEntry> entries, Dictionary<string, Dictionary<string, int>> before)
+    private static List<CounterIncrement<TState>> Coalesce(List<CounterBuffer<TState>> gathered)
     {
-        var byKey = new Dictionary<string, CounterIncrement>(StringComparer.Ordinal);
-        foreach (var state in states)
+        var byKey = new SortedDictionary<string, CounterIncrement<TState>>(StringComparer.Ordinal);
+        foreach (var part in gathered.SelectMany(buffer => buffer.Increments))
         {
-            if (!byKey.TryGetValue(state.Key, out var increment)) byKey.Add(state.Key, increment = new CounterIncrement(state.Key, state.State));
-            increment.Count = checked(increment.Count + table.Count(state.State));
-            increment.LastEventTimestamp = Math.Max(increment.LastEventTimestamp, table.LastEventTimestamp(state.State));
+            if (!byKey.TryGetValue(part.Key, out var increment)) byKey.Add(part.Key, increment = new CounterIncrement<TState>(part.Key, part.Sample));
+            increment.Add(part.Count, part.LastEventTimestamp);
         }
 
-        foreach (var entry in entries)
-        {
-            if (!before.TryGetValue(entry.AggregateKey, out var contributed)) continue;
-            foreach (var (key, count) in contributed)
-            {
-                // Events never leave the log, so what was counted under a key is still counted under it.
-                if (byKey.TryGetValue(key, out var increment)) increment.Count -= count;
-            }
-        }
-
-        var increments = byKey.Values.ToList();
-        increments.Sort(static (left, right) => string.CompareOrdinal(left.Key, right.Key));
-        return increments;
+        return [.. byKey.Values];
     }
 
-    private NpgsqlBatchCommand Increment(List<CounterIncrement> increments)
+    private NpgsqlBatchCommand Increment(List<CounterIncrement<TState>> increments)
     {
         var keyColumns = string.Join(", ", table.KeyColumns.Select(column => Sql.Quote(column.Name)));
         var keyArrays = string.Join(", ", table.KeyColumns.Select((_, index) => string.Create(CultureInfo.InvariantCulture, $"${index + 2}")));
@@ -226,17 +243,5 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
         command.Parameters.Add(Sql.Array(NpgsqlDbType.Integer, increments.Select(increment => increment.Count).ToArray()));
         command.Parameters.Add(Sql.Array(NpgsqlDbType.Bigint, increments.Select(increment => increment.LastEventTimestamp).ToArray()));
         return command;
-    }
-
-    private sealed class CounterIncrement(string key, TState sample)
-    {
-        public string Key { get; } = key;
-
-        /// <summary>Any state with the key: they agree on the key's columns.</summary>
-        public TState Sample { get; } = sample;
-
-        public int Count { get; set; }
-
-        public long LastEventTimestamp { get; set; }
     }
 }

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
-using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Stores;
 
@@ -18,16 +17,6 @@ internal sealed class ReplayLedger(string projection)
     private const long CreationLock = 0x5052_4C45_4447_4552;
 
     private string? _table;
-
-    /// <summary>
-    /// What an aggregate is called in the ledger: its key string, but for the colons of tenant and type, which are
-    /// percent-encoded. Two aggregates may have one key string, as trace <c>trace:b</c> of tenant <c>a</c> and trace
-    /// <c>b</c> of tenant <c>a:trace</c> do, and would share a row: the second would never be counted, and a rebuild of
-    /// one would forget the other. With the first two colons known, the rest is the id, whatever it holds. A tenant or
-    /// type without a colon, as nearly all are, is called what it always was.
-    /// </summary>
-    public static string KeyOf(AggregateKey aggregate) =>
-        (aggregate with { TenantId = Encode(aggregate.TenantId), AggregateType = Encode(aggregate.AggregateType) }).ToString();
 
     /// <summary>Creates the table when it is not there yet.</summary>
     /// <param name="connection">A connection without a transaction.</param>
@@ -66,7 +55,7 @@ internal sealed class ReplayLedger(string projection)
         _table = table;
     }
 
-    /// <summary>The cutoffs of those aggregates that are in the ledger, by <see cref="KeyOf"/>.</summary>
+    /// <summary>The cutoffs of those aggregates that are in the ledger, by <see cref="LedgerKeyPrefix.KeyOf"/>.</summary>
     public async Task<Dictionary<string, string>> FindCutoffsAsync(
         NpgsqlConnection connection, string[] aggregateKeys, CancellationToken cancellationToken)
     {
@@ -81,7 +70,7 @@ internal sealed class ReplayLedger(string projection)
     }
 
     /// <summary>
-    /// The contributions of those aggregates that are in the ledger, by <see cref="KeyOf"/> and projection key; locked until
+    /// The contributions of those aggregates that are in the ledger, by <see cref="LedgerKeyPrefix.KeyOf"/> and projection key; locked until
     /// the connection's transaction ends.
     /// </summary>
     public async Task<Dictionary<string, Dictionary<string, int>>> LockContributionsAsync(
@@ -100,25 +89,18 @@ internal sealed class ReplayLedger(string projection)
         }
     }
 
+    /// <summary>The command that records contributions of aggregates that are not in the ledger. Affects as many rows.</summary>
+    public NpgsqlBatchCommand Add(IReadOnlyList<LedgerEntry> entries) => Record(entries, "NOTHING");
+
     /// <summary>The command that records contributions, in place of those recorded before.</summary>
-    public NpgsqlBatchCommand Record(IReadOnlyList<LedgerEntry> entries) => new($"""
-        INSERT INTO {_table} (projection, aggregate_key, cutoff_event_id, contribution)
-        SELECT $1, aggregate_key, cutoff_event_id, contribution::jsonb
-        FROM unnest($2, $3, $4) AS recorded (aggregate_key, cutoff_event_id, contribution)
-        ON CONFLICT (projection, aggregate_key) DO UPDATE
+    public NpgsqlBatchCommand AddOrReplace(IReadOnlyList<LedgerEntry> entries) => Record(
+        entries,
+        """
+        UPDATE
         SET cutoff_event_id = excluded.cutoff_event_id,
             contribution = excluded.contribution,
             replayed_at = now()
-        """)
-    {
-        Parameters =
-        {
-            Sql.Text(projection),
-            Sql.Array(NpgsqlDbType.Text, entries.Select(entry => entry.AggregateKey).ToArray()),
-            Sql.Array(NpgsqlDbType.Text, entries.Select(entry => entry.Cutoff).ToArray()),
-            Sql.Array(NpgsqlDbType.Text, entries.Select(entry => JsonSerializer.Serialize(entry.Contribution, LedgerJson.Default.DictionaryStringInt32)).ToArray()),
-        },
-    };
+        """);
 
     /// <summary>The command that forgets aggregates.</summary>
     public NpgsqlBatchCommand Forget(string[] aggregateKeys) => new($"DELETE FROM {_table} WHERE projection = $1 AND aggregate_key = ANY($2)")
@@ -126,8 +108,21 @@ internal sealed class ReplayLedger(string projection)
         Parameters = { Sql.Text(projection), Sql.Array(NpgsqlDbType.Text, aggregateKeys) },
     };
 
-    private static string Encode(string part) =>
-        part.Replace("%", "%25", StringComparison.Ordinal).Replace(":", "%3A", StringComparison.Ordinal);
+    private NpgsqlBatchCommand Record(IReadOnlyList<LedgerEntry> entries, string whenThere) => new($"""
+        INSERT INTO {_table} (projection, aggregate_key, cutoff_event_id, contribution)
+        SELECT $1, aggregate_key, cutoff_event_id, contribution::jsonb
+        FROM unnest($2, $3, $4) AS recorded (aggregate_key, cutoff_event_id, contribution)
+        ON CONFLICT (projection, aggregate_key) DO {whenThere}
+        """)
+    {
+        Parameters =
+        {
+            Sql.Text(projection),
+            Sql.Array(NpgsqlDbType.Text, entries.Select(entry => entry.AggregateKey).ToArray()),
+            Sql.Array(NpgsqlDbType.Text, entries.Select(entry => entry.Cutoff).ToArray()),
+            Sql.Array(NpgsqlDbType.Text, entries.Select(entry => entry.ContributionJson()).ToArray()),
+        },
+    };
 
     private static async Task<string> FindSchemaAsync(NpgsqlConnection connection, string counterTable, CancellationToken cancellationToken)
     {
@@ -152,12 +147,3 @@ internal sealed class ReplayLedger(string projection)
         return pairs;
     }
 }
-
-/// <summary>What one aggregate contributed.</summary>
-/// <param name="AggregateKey">The aggregate, as <see cref="ReplayLedger.KeyOf"/> calls it.</param>
-/// <param name="Cutoff">The last event id that was counted.</param>
-/// <param name="Contribution">How much went to which projection key.</param>
-internal sealed record LedgerEntry(string AggregateKey, string Cutoff, Dictionary<string, int> Contribution);
-
-[System.Text.Json.Serialization.JsonSerializable(typeof(Dictionary<string, int>))]
-internal sealed partial class LedgerJson : System.Text.Json.Serialization.JsonSerializerContext;

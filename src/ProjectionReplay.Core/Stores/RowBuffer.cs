@@ -18,7 +18,7 @@ internal sealed class RowBuffer<TState>(LatestRowTable<TState> table) : IStateBu
     /// <summary>What the operator is to be told of the states.</summary>
     public IEnumerable<string> Cautions => _cautions;
 
-    public void Add(in ProjectedState<TState> state)
+    public void Add(in ProjectedState<TState> state, ReadOnlySpan<byte> lastEventId)
     {
         var week = table.PartitionTime is { } time ? PartitionGroups.WeekOf(time(state)) : 0;
         if (!_weeks.TryGetValue(week, out var rows)) _weeks.Add(week, rows = new RowBinaryWriter());

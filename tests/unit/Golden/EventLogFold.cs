@@ -1,5 +1,4 @@
 using System.Text;
-using ProjectionReplay.Events;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Stores;
@@ -23,10 +22,10 @@ internal static class EventLogFold
                 fold.Apply(row.ToReplayEvent());
             }
 
-            fold.EndAggregate();
+            fold.EndAggregate(Encoding.UTF8.GetBytes(aggregate.Last().EventId));
         }
 
-        await run.StoreAsync([fold], new Dictionary<AggregateKey, string>(), TestContext.Current.CancellationToken);
+        await run.StoreAsync([fold], TestContext.Current.CancellationToken);
         return store.States;
     }
 
@@ -49,8 +48,7 @@ internal static class EventLogFold
 
         public IStateBuffer<TState> CreateBuffer() => new StateList<TState>();
 
-        public Task<IReadOnlyList<string>> StoreAsync(
-            IReadOnlyList<IStateBuffer<TState>> buffers, IReadOnlyDictionary<AggregateKey, string> cutoffs, CancellationToken cancellationToken)
+        public Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<IStateBuffer<TState>> buffers, CancellationToken cancellationToken)
         {
             States = [.. ((StateList<TState>)Assert.Single(buffers)).States];
             return Task.FromResult<IReadOnlyList<string>>([]);

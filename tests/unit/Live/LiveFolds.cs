@@ -26,8 +26,8 @@ internal sealed class LiveExperimentRuns(TestServers servers) : ILiveFold, IDisp
         var state = new ProjectedState<ExperimentRun>(liveEvent.Aggregate, liveEvent.Aggregate.AggregateId, run);
         var store = new ClickHouseLatestRowStore<ExperimentRun>(_database, ExperimentRunTable.Rows);
         using var buffer = store.CreateBuffer();
-        buffer.Add(state);
-        await store.StoreAsync([buffer], new Dictionary<AggregateKey, string>(), CancellationToken.None);
+        buffer.Add(state, ""u8);
+        await store.StoreAsync([buffer], CancellationToken.None);
     }
 
     public void Dispose() => _database.Dispose();

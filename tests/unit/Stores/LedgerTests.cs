@@ -132,7 +132,7 @@ public sealed class LedgerTests(TestServers servers)
     [InlineData("a:b", "trace", "x", "a%3Ab:trace:x")]
     [InlineData("a%b", "tr:ace", "x", "a%25b:tr%3Aace:x")]
     public void Only_a_colon_in_a_tenant_or_type_changes_what_an_aggregate_is_called(string tenant, string type, string id, string key) =>
-        Assert.Equal(key, ReplayLedger.KeyOf(new AggregateKey(tenant, type, id)));
+        Assert.Equal(key, LedgerKeyPrefix.Of(new AggregateKey(tenant, type, id)));
 
     [Fact]
     public void No_two_aggregates_are_called_alike()
@@ -141,7 +141,7 @@ public sealed class LedgerTests(TestServers servers)
         Gen.Select(part, part, part).Sample((tenant, type, id) =>
         {
             // What can be read back stands for one aggregate only.
-            var parts = ReplayLedger.KeyOf(new AggregateKey(tenant, type, id)).Split(':', 3);
+            var parts = LedgerKeyPrefix.Of(new AggregateKey(tenant, type, id)).Split(':', 3);
             Assert.Equal((tenant, type, id), (Uri.UnescapeDataString(parts[0]), Uri.UnescapeDataString(parts[1]), parts[2]));
         });
     }

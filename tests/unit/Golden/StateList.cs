@@ -1,6 +1,8 @@
-namespace ProjectionReplay.Stores;
+using ProjectionReplay.Stores;
 
-/// <summary>Keeps states as they are, for a store that has to look at all of them before it writes.</summary>
+namespace ProjectionReplay.Golden;
+
+/// <summary>Keeps states as they are.</summary>
 internal sealed class StateList<TState> : IStateBuffer<TState>
     where TState : class
 {
@@ -8,7 +10,7 @@ internal sealed class StateList<TState> : IStateBuffer<TState>
 
     public IReadOnlyList<ProjectedState<TState>> States => _states;
 
-    public void Add(in ProjectedState<TState> state) => _states.Add(state);
+    public void Add(in ProjectedState<TState> state, ReadOnlySpan<byte> lastEventId) => _states.Add(state);
 
     public void Dispose() => _states.Clear();
 }

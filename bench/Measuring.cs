@@ -1,0 +1,179 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Npgsql;
+using ProjectionReplay.Configuration;
+using ProjectionReplay.Events;
+using ProjectionReplay.Projections;
+using ProjectionReplay.Replay;
+
+namespace ProjectionReplay.Bench;
+
+/// <summary>Replays what a sandbox holds, round after round, and reads the same columns to nowhere in between.</summary>
+internal static class Measuring
+{
+    private static readonly DateTimeOffset Since = new(2025, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    public static async Task<Measurement> RunAsync(MeasureTarget target, IFoldProjection projection, MeasureOptions options)
+    {
+        var (raw, replay, cpu, engines) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
+        var phases = new PhaseTimes();
+        var (events, aggregates) = (0L, 0);
+        var (idle, allocated) = (Environment.WorkingSet, GC.GetTotalAllocatedBytes());
+        for (var round = 0; round < options.Rounds; round++)
+        {
+            if (!options.IsDryRun) raw.Add(await ReadRawAsync(target, projection.Definition));
+            if (projection.Definition.Store == ProjectionStoreKind.Postgres) await EmptyCountersAsync(target);
+            var (ownBefore, enginesBefore) = (Environment.CpuUsage.TotalTime.TotalSeconds, CpuSeconds(target.EnginesProcessId));
+            var started = Stopwatch.GetTimestamp();
+            (events, aggregates) = await ReplayAsync(target, projection, options, phases);
+            replay.Add(Stopwatch.GetElapsedTime(started).TotalSeconds);
+            cpu.Add(Environment.CpuUsage.TotalTime.TotalSeconds - ownBefore);
+            engines.Add(CpuSeconds(target.EnginesProcessId) - enginesBefore);
+        }
+
+        using var self = Process.GetCurrentProcess();
+        return new Measurement
+        {
+            Events = events,
+            Aggregates = aggregates,
+            Raw = raw,
+            Replay = replay,
+            Cpu = cpu,
+            EnginesCpu = engines,
+            Phases = phases.Seconds,
+            Allocated = (double)(GC.GetTotalAllocatedBytes() - allocated) / options.Rounds / events,
+            PeakMegabytes = self.PeakWorkingSet64 >> 20,
+            IdleMegabytes = idle >> 20,
+        };
+    }
+
+    private static async Task<(long Events, int Aggregates)> ReplayAsync(
+        MeasureTarget target, IFoldProjection projection, MeasureOptions options, PhaseTimes phases)
+    {
+        var connections = new ReplayConnections(directory: null)
+        {
+            ClickHouseUrl = target.ClickHouseUrl,
+            RedisUrl = target.RedisUrl,
+            DatabaseUrl = target.DatabaseUrl,
+        };
+        var defaults = new ReplayOptions();
+        var request = new ReplayRequest
+        {
+            Projection = projection,
+            TenantId = ChildProcess.Tenant,
+            Since = Since,
+            Options = defaults with
+            {
+                Concurrency = options.Concurrency > 0 ? options.Concurrency : defaults.Concurrency,
+                AggregateBatchSize = options.AggregateBatchSize > 0 ? options.AggregateBatchSize : null,
+                Probe = phases.Note,
+            },
+        };
+        var messages = new ReplayMessages();
+        var listening = ListenAsync(messages);
+        var plan = default(ReplayPlan);
+        await using (var run = await new ReplayEngine(connections).PrepareAsync(request, options.IsDryRun, messages, CancellationToken.None))
+        {
+            plan = run.Plan;
+            if (!options.IsDryRun) await run.ExecuteAsync(PreviousRunAction.Refuse, CancellationToken.None);
+        }
+
+        messages.Complete();
+        var processed = await listening;
+        if (!options.IsDryRun && processed != plan.EventCount)
+        {
+            throw new InvalidOperationException($"{processed} of {plan.EventCount} events were replayed.");
+        }
+
+        return (plan.EventCount, plan.AggregateCount);
+    }
+
+    private static async Task<long> ListenAsync(ReplayMessages messages)
+    {
+        long processed = 0;
+        await foreach (var message in messages.Reader.ReadAllAsync())
+        {
+            if (message is ReplayLogMessage { Entry.TotalEvents: { } total }) processed = total;
+        }
+
+        return processed;
+    }
+
+    private static async Task<double> ReadRawAsync(MeasureTarget target, ProjectionDefinition definition)
+    {
+        var sql = $"""
+            SELECT AggregateId, EventId, EventType, EventTimestamp, EventOccurredAt{(definition.Columns.HasFlag(EventColumns.Payload) ? ", EventPayload" : "")}
+            FROM event_log
+            WHERE TenantId = {Literal(ChildProcess.Tenant)} AND EventType IN ({string.Join(", ", definition.EventTypes.Select(Literal))})
+              {(definition.AggregateTypes.Count > 0 ? $"AND AggregateType IN ({string.Join(", ", definition.AggregateTypes.Select(Literal))})" : "")}
+            ORDER BY AggregateType, AggregateId, EventTimestamp, EventId
+            FORMAT RowBinary
+            """;
+
+        using var client = new HttpClient();
+        using var content = new StringContent(sql);
+        var url = new Uri(target.ClickHouseUrl);
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://{url.Host}:{url.Port}/?database={url.AbsolutePath.Trim('/')}") { Content = content };
+        var started = Stopwatch.GetTimestamp();
+        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        response.EnsureSuccessStatusCode();
+        await using var stream = await response.Content.ReadAsStreamAsync();
+        var buffer = new byte[256 * 1024];
+        while (await stream.ReadAsync(buffer) > 0)
+        {
+            // To nowhere.
+        }
+
+        return Stopwatch.GetElapsedTime(started).TotalSeconds;
+
+        // The tenant and the built-in types hold nothing that needs more.
+        static string Literal(string text) => $"'{text}'";
+    }
+
+    private static async Task EmptyCountersAsync(MeasureTarget target)
+    {
+        var url = new Uri(target.DatabaseUrl);
+        var user = url.UserInfo.Split(':');
+        await using var postgres = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder
+        {
+            Host = url.Host,
+            Port = url.Port,
+            Username = user[0],
+            Password = user[1],
+            Database = url.AbsolutePath.Trim('/'),
+        });
+        await using var command = postgres.CreateCommand("""
+            TRUNCATE "TenantDailyBillableEvents", "TenantDailyEventStats";
+            DROP TABLE IF EXISTS projection_replay_ledger
+            """);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private static double CpuSeconds(int processId)
+    {
+        using var process = Process.GetProcessById(processId);
+        return process.TotalProcessorTime.TotalSeconds;
+    }
+
+    /// <summary>How long the batches were in each phase.</summary>
+    private sealed class PhaseTimes
+    {
+        private readonly Lock _lock = new();
+        private readonly Dictionary<(int Batch, ReplayPhase Phase), long> _entered = [];
+
+        public Dictionary<string, double> Seconds { get; } = new(StringComparer.Ordinal);
+
+        public ValueTask Note(ReplayBoundary boundary, CancellationToken cancellationToken)
+        {
+            var now = Stopwatch.GetTimestamp();
+            lock (_lock)
+            {
+                var at = (boundary.Batch, boundary.Phase);
+                if (boundary.IsBefore) _entered[at] = now;
+                else CollectionsMarshal.GetValueRefOrAddDefault(Seconds, boundary.Phase.ToString(), out _) += Stopwatch.GetElapsedTime(_entered[at], now).TotalSeconds;
+            }
+
+            return ValueTask.CompletedTask;
+        }
+    }
+}

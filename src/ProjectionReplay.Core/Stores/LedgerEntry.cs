@@ -1,0 +1,65 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using ProjectionReplay.Events;
+
+namespace ProjectionReplay.Stores;
+
+/// <summary>What one aggregate contributed.</summary>
+/// <param name="aggregateKey">The aggregate, as <see cref="LedgerKeyPrefix.KeyOf"/> calls it.</param>
+/// <param name="cutoff">The last event id that was counted.</param>
+internal sealed class LedgerEntry(string aggregateKey, string cutoff)
+{
+    // Most aggregates contribute to one key.
+    private string? _key;
+    private int _count;
+    private Dictionary<string, int>? _more;
+
+    public string AggregateKey => aggregateKey;
+
+    public string Cutoff => cutoff;
+
+    /// <summary>Adds what it contributed to a projection key; each key once.</summary>
+    public void Add(string key, int count)
+    {
+        if (_key is null)
+        {
+            (_key, _count) = (key, count);
+            return;
+        }
+
+        _more ??= new Dictionary<string, int>(StringComparer.Ordinal) { [_key] = _count };
+        _more.Add(key, count);
+    }
+
+    /// <summary>How much went to which projection key, as a JSON object.</summary>
+    public string ContributionJson() =>
+        JsonSerializer.Serialize(_more ?? new Dictionary<string, int>(1, StringComparer.Ordinal) { [_key!] = _count }, LedgerJson.Default.DictionaryStringInt32);
+}
+
+/// <summary>
+/// What the aggregates of one tenant and type are called in the ledger: their key strings, but for the colons of tenant
+/// and type, which are percent-encoded. Two aggregates may have one key string, as trace <c>trace:b</c> of tenant
+/// <c>a</c> and trace <c>b</c> of tenant <c>a:trace</c> do, and would share a row: the second would never be counted, and
+/// a rebuild of one would forget the other. With the first two colons known, the rest is the id, whatever it holds. A
+/// tenant or type without a colon, as nearly all are, is called what it always was.
+/// </summary>
+/// <param name="aggregate">Any aggregate of theirs.</param>
+internal sealed class LedgerKeyPrefix(AggregateKey aggregate)
+{
+    private readonly string _prefix = (aggregate with { TenantId = Encode(aggregate.TenantId), AggregateType = Encode(aggregate.AggregateType), AggregateId = "" }).ToString();
+
+    /// <summary>The name of any aggregate.</summary>
+    public static string Of(AggregateKey aggregate) => new LedgerKeyPrefix(aggregate).KeyOf(aggregate);
+
+    /// <summary>Whether an aggregate has this prefix.</summary>
+    public bool IsOf(AggregateKey other) => other.TenantId == aggregate.TenantId && other.AggregateType == aggregate.AggregateType;
+
+    /// <summary>The name of an aggregate that has this prefix.</summary>
+    public string KeyOf(AggregateKey other) => _prefix + other.AggregateId;
+
+    private static string Encode(string part) =>
+        part.Replace("%", "%25", StringComparison.Ordinal).Replace(":", "%3A", StringComparison.Ordinal);
+}
+
+[JsonSerializable(typeof(Dictionary<string, int>))]
+internal sealed partial class LedgerJson : JsonSerializerContext;
