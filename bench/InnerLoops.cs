@@ -118,7 +118,7 @@ public class InnerLoops : IDisposable
 
     /// <summary>The id of a row.</summary>
     [Benchmark]
-    public string MakeKsuid() => Ksuid.Create("evalstate", 1_767_225_600_000, "project_bench:eval_0001");
+    public string MakeKsuid() => Ksuid.Create("evalstate", 1_767_225_600_000, "project_bench", "eval_0001");
 
     /// <summary>A state of nineteen columns, as a row.</summary>
     [Benchmark(OperationsPerInvoke = Count)]

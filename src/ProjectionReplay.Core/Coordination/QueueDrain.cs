@@ -1,4 +1,3 @@
-using System.Text;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Coordination;
@@ -15,7 +14,7 @@ internal sealed class QueueDrain(RedisServer redis, string queueName, TimeProvid
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(200);
 
-    private readonly byte[] _prefix = Encoding.UTF8.GetBytes(queueName + ":gq:group:");
+    private readonly GroupKeys _groupKeys = new(queueName);
 
     /// <summary>Waits for the jobs of some aggregates, which must be marked already.</summary>
     /// <param name="keys">The aggregates' key strings, UTF-8.</param>
@@ -37,8 +36,6 @@ internal sealed class QueueDrain(RedisServer redis, string queueName, TimeProvid
         return [.. waiting.Select(watch => watch.Key)];
     }
 
-    private RedisKey ActiveKey(ReadOnlyMemory<byte> key) => (byte[])[.. _prefix, .. key.Span, .. ":active"u8];
-
     /// <summary>The jobs that are at work, in one round trip. Most aggregates have none, and are not held on to.</summary>
     private async Task<List<Watch>> FirstLookAsync(IEnumerable<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken)
     {
@@ -47,7 +44,7 @@ internal sealed class QueueDrain(RedisServer redis, string queueName, TimeProvid
             ChunkSize,
             async chunk =>
             {
-                var jobs = await redis.Database.StringGetAsync(Array.ConvertAll(chunk, ActiveKey)).ConfigureAwait(false);
+                var jobs = await redis.Database.StringGetAsync(Array.ConvertAll(chunk, _groupKeys.Active)).ConfigureAwait(false);
                 return Array.TrueForAll(jobs, job => job.IsNull)
                     ? []
                     : chunk.Zip(jobs).Where(pair => !pair.Second.IsNull).Select(pair => new Watch(pair.First, pair.Second)).ToList();
@@ -60,7 +57,7 @@ internal sealed class QueueDrain(RedisServer redis, string queueName, TimeProvid
     private async Task<List<Watch>> LookAgainAsync(List<Watch> watches, CancellationToken cancellationToken)
     {
         var looks = await ChunkedCommands.SendAsync(
-            watches, ChunkSize, chunk => redis.Database.StringGetAsync(Array.ConvertAll(chunk, watch => ActiveKey(watch.Key))), cancellationToken).ConfigureAwait(false);
+            watches, ChunkSize, chunk => redis.Database.StringGetAsync(Array.ConvertAll(chunk, watch => _groupKeys.Active(watch.Key))), cancellationToken).ConfigureAwait(false);
         return [.. watches.Zip(looks.SelectMany(look => look)).Where(pair => pair.First.Job == pair.Second).Select(pair => pair.First)];
     }
 

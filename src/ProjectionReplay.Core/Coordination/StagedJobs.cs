@@ -1,4 +1,3 @@
-using System.Text;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Coordination;
@@ -15,7 +14,7 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(200);
 
-    private readonly byte[] _prefix = Encoding.UTF8.GetBytes(queueName + ":gq:group:");
+    private readonly GroupKeys _groupKeys = new(queueName);
 
     /// <summary>The jobs that there are at the moment, of those aggregates that have any. One round trip when none has.</summary>
     /// <param name="keys">The aggregates' key strings, UTF-8.</param>
@@ -28,9 +27,9 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
             async chunk =>
             {
                 var redisKeys = new RedisKey[chunk.Length * 2];
-                for (var i = 0; i < chunk.Length; i++) (redisKeys[2 * i], redisKeys[(2 * i) + 1]) = (ActiveKey(chunk[i]), JobsKey(chunk[i]));
+                for (var i = 0; i < chunk.Length; i++) (redisKeys[2 * i], redisKeys[(2 * i) + 1]) = (_groupKeys.Active(chunk[i]), _groupKeys.Jobs(chunk[i]));
                 var count = await redis.Database.KeyExistsAsync(redisKeys).ConfigureAwait(false);
-                return count == 0 ? [] : Array.ConvertAll(chunk, key => new JobSnapshot(key, ActiveKey(key), JobsKey(key)));
+                return count == 0 ? [] : Array.ConvertAll(chunk, key => new JobSnapshot(key, _groupKeys.Active(key), _groupKeys.Jobs(key)));
             },
             cancellationToken).ConfigureAwait(false);
         List<JobSnapshot> busy = [.. looks.SelectMany(look => look)];
@@ -60,10 +59,6 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
             await Task.Delay(pause < left ? pause : left, timeProvider, cancellationToken).ConfigureAwait(false);
         }
     }
-
-    private RedisKey ActiveKey(ReadOnlyMemory<byte> key) => (byte[])[.. _prefix, .. key.Span, .. ":active"u8];
-
-    private RedisKey JobsKey(ReadOnlyMemory<byte> key) => (byte[])[.. _prefix, .. key.Span, .. ":jobs"u8];
 
     private Task<Dictionary<RedisValue, double>[]> LookAsync(List<JobSnapshot> groups, CancellationToken cancellationToken) => Task.WhenAll(groups.Select(async group =>
     {

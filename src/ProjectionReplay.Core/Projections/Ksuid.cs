@@ -24,9 +24,10 @@ internal static class Ksuid
     /// <summary>Makes the id.</summary>
     /// <param name="resource">What kind of row it is, for example <c>evalstate</c>.</param>
     /// <param name="milliseconds">The time of the row, ms since 1970 UTC; the id holds whole seconds.</param>
-    /// <param name="identity">What the row stands for, unique among its kind.</param>
+    /// <param name="tenantId">The tenant.</param>
+    /// <param name="entityId">What the row stands for, unique among its kind and tenant.</param>
     /// <returns>The resource, an underscore, and 29 characters.</returns>
-    public static string Create(string resource, long milliseconds, string identity)
+    public static string Create(string resource, long milliseconds, string tenantId, string entityId)
     {
         Span<byte> payload = stackalloc byte[PayloadLength];
         var seconds = Math.DivRem(milliseconds, 1000, out var rest) - (rest < 0 ? 1 : 0);
@@ -37,7 +38,7 @@ internal static class Ksuid
         payload[3] = payload[7];
 
         payload[8] = HashInstance;
-        Hash(identity, payload.Slice(9, HashLength));
+        Hash(tenantId, entityId, payload.Slice(9, HashLength));
         payload[17..].Clear();
 
         Span<char> encoded = stackalloc char[EncodedLength];
@@ -45,13 +46,16 @@ internal static class Ksuid
         return string.Concat(resource, "_", encoded);
     }
 
-    private static void Hash(string identity, Span<byte> destination)
+    private static void Hash(string tenantId, string entityId, Span<byte> destination)
     {
         const int MaxStackLength = 512;
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        var maxLength = Encoding.UTF8.GetMaxByteCount(identity.Length);
+        var maxLength = Encoding.UTF8.GetMaxByteCount(tenantId.Length + entityId.Length + 1);
         var text = maxLength <= MaxStackLength ? stackalloc byte[MaxStackLength] : new byte[maxLength];
-        SHA256.HashData(text[..Encoding.UTF8.GetBytes(identity, text)], hash);
+        var length = Encoding.UTF8.GetBytes(tenantId, text);
+        text[length++] = (byte)':';
+        length += Encoding.UTF8.GetBytes(entityId, text[length..]);
+        SHA256.HashData(text[..length], hash);
         hash[..HashLength].CopyTo(destination);
     }
 

@@ -18,7 +18,7 @@ internal static class PayloadText
     /// <param name="isEscaped">Whether there is an escape among them.</param>
     public static string Decode(ReadOnlySpan<byte> json, bool isEscaped)
     {
-        if (!isEscaped) return Encoding.UTF8.GetString(json);
+        if (!isEscaped) return RecentTexts.Get(json);
         if (json.Length <= MaxStackLength)
         {
             Span<char> text = stackalloc char[MaxStackLength];

@@ -19,7 +19,7 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
     /// Events that make a stream worth a query of its own: the server reads whole granules of 8,192 rows, one or two in
     /// vain at either end in every part of the table, and a log over many weeks has hundreds of parts.
     /// </summary>
-    public const long PreferredEvents = 300_000;
+    public const long PreferredEvents = 150_000;
 
     /// <summary>The aggregates, in key order.</summary>
     public IReadOnlyList<BatchAggregate> Aggregates => aggregates;

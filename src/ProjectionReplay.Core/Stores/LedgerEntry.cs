@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using ProjectionReplay.Events;
@@ -32,8 +33,9 @@ internal sealed class LedgerEntry(string aggregateKey, string cutoff)
     }
 
     /// <summary>How much went to which projection key, as a JSON object.</summary>
-    public string ContributionJson() =>
-        JsonSerializer.Serialize(_more ?? new Dictionary<string, int>(1, StringComparer.Ordinal) { [_key!] = _count }, LedgerJson.Default.DictionaryStringInt32);
+    public string ContributionJson() => _more is null
+        ? string.Create(CultureInfo.InvariantCulture, $"{{\"{JsonEncodedText.Encode(_key!)}\":{_count}}}")
+        : JsonSerializer.Serialize(_more, LedgerJson.Default.DictionaryStringInt32);
 }
 
 /// <summary>
@@ -48,8 +50,15 @@ internal sealed class LedgerKeyPrefix(AggregateKey aggregate)
 {
     private readonly string _prefix = (aggregate with { TenantId = Encode(aggregate.TenantId), AggregateType = Encode(aggregate.AggregateType), AggregateId = "" }).ToString();
 
-    /// <summary>The name of any aggregate.</summary>
-    public static string Of(AggregateKey aggregate) => new LedgerKeyPrefix(aggregate).KeyOf(aggregate);
+    /// <summary>What the names of all aggregates of a tenant begin with.</summary>
+    public static string OfTenant(string tenantId) => Encode(tenantId) + ":";
+
+    /// <summary>The names of aggregates, in their order.</summary>
+    public static string[] KeysOf(IEnumerable<AggregateKey> aggregates)
+    {
+        LedgerKeyPrefix? prefix = null;
+        return [.. aggregates.Select(aggregate => (prefix = prefix?.IsOf(aggregate) is true ? prefix : new LedgerKeyPrefix(aggregate)).KeyOf(aggregate))];
+    }
 
     /// <summary>Whether an aggregate has this prefix.</summary>
     public bool IsOf(AggregateKey other) => other.TenantId == aggregate.TenantId && other.AggregateType == aggregate.AggregateType;

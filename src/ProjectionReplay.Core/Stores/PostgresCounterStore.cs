@@ -19,8 +19,15 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
 {
     private const int ForgottenAtOnce = 10_000;
 
+    private static readonly Dictionary<AggregateKey, string> NoneReplayed = [];
+
     private readonly ReplayLedger _ledger = new(projection);
     private readonly string _quotedName = Sql.Quote(table.Name);
+
+    // Asked once, before the run has stored anything: an aggregate comes up in one batch only, and no other run is at work
+    // on its tenant. Were it otherwise, storing would notice.
+    private bool _isLedgerKnown;
+    private bool _isFirstReplay;
 
     /// <inheritdoc/>
     public async Task CheckAsync(CancellationToken cancellationToken)
@@ -42,13 +49,21 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
         IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken)
     {
         RequireText(aggregates);
-        var keys = aggregates.Select(LedgerKeyPrefix.Of).ToArray();
+        if (_isFirstReplay || aggregates.Count == 0) return NoneReplayed;
         var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
+            if (!_isLedgerKnown)
+            {
+                _isFirstReplay = !await _ledger.KnowsAnyAsync(connection, aggregates.First().TenantId, cancellationToken).ConfigureAwait(false);
+                _isLedgerKnown = true;
+                if (_isFirstReplay) return NoneReplayed;
+            }
+
+            var keys = LedgerKeyPrefix.KeysOf(aggregates);
             var cutoffs = await _ledger.FindCutoffsAsync(connection, keys, cancellationToken).ConfigureAwait(false);
             return cutoffs.Count == 0
-                ? new Dictionary<AggregateKey, string>()
+                ? NoneReplayed
                 : aggregates.Zip(keys).Where(pair => cutoffs.ContainsKey(pair.Second)).ToDictionary(pair => pair.First, pair => cutoffs[pair.Second]);
         }
     }
@@ -91,7 +106,7 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
                 var commands = new NpgsqlBatch(connection, transaction) { BatchCommands = { delete } };
                 foreach (var chunk in aggregates.Chunk(ForgottenAtOnce))
                 {
-                    commands.BatchCommands.Add(_ledger.Forget(Array.ConvertAll(chunk, LedgerKeyPrefix.Of)));
+                    commands.BatchCommands.Add(_ledger.Forget(LedgerKeyPrefix.KeysOf(chunk)));
                 }
 
                 await using (commands.ConfigureAwait(false)) await commands.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);

@@ -55,6 +55,18 @@ internal sealed class ReplayLedger(string projection)
         _table = table;
     }
 
+    /// <summary>Whether any aggregate of a tenant is in the ledger. Reads the index of the projection until it finds one.</summary>
+    public async Task<bool> KnowsAnyAsync(NpgsqlConnection connection, string tenantId, CancellationToken cancellationToken)
+    {
+        var command = new NpgsqlCommand($"SELECT EXISTS (SELECT FROM {_table} WHERE projection = $1 AND starts_with(aggregate_key, $2))", connection);
+        await using (command.ConfigureAwait(false))
+        {
+            command.Parameters.Add(Sql.Text(projection));
+            command.Parameters.Add(Sql.Text(LedgerKeyPrefix.OfTenant(tenantId)));
+            return (bool)(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
+        }
+    }
+
     /// <summary>The cutoffs of those aggregates that are in the ledger, by <see cref="LedgerKeyPrefix.KeyOf"/>.</summary>
     public async Task<Dictionary<string, string>> FindCutoffsAsync(
         NpgsqlConnection connection, string[] aggregateKeys, CancellationToken cancellationToken)
@@ -70,8 +82,8 @@ internal sealed class ReplayLedger(string projection)
     }
 
     /// <summary>
-    /// The contributions of those aggregates that are in the ledger, by <see cref="LedgerKeyPrefix.KeyOf"/> and projection key; locked until
-    /// the connection's transaction ends.
+    /// The contributions of those aggregates that are in the ledger, by <see cref="LedgerKeyPrefix.KeyOf"/> and projection
+    /// key; locked until the connection's transaction ends.
     /// </summary>
     public async Task<Dictionary<string, Dictionary<string, int>>> LockContributionsAsync(
         NpgsqlConnection connection, string[] aggregateKeys, CancellationToken cancellationToken)

@@ -9,6 +9,8 @@ namespace ProjectionReplay.Stores;
 internal sealed class RowBuffer<TState>(LatestRowTable<TState> table) : IStateBuffer<TState>
     where TState : class
 {
+    private readonly LatestRowTable<TState>.Column[] _columns = [.. table.Columns];
+    private readonly LatestRowTable<TState>.Caution[] _allCautions = [.. table.Cautions];
     private readonly Dictionary<long, RowBinaryWriter> _weeks = [];
     private readonly HashSet<string> _cautions = new(StringComparer.Ordinal);
 
@@ -22,8 +24,8 @@ internal sealed class RowBuffer<TState>(LatestRowTable<TState> table) : IStateBu
     {
         var week = table.PartitionTime is { } time ? PartitionGroups.WeekOf(time(state)) : 0;
         if (!_weeks.TryGetValue(week, out var rows)) _weeks.Add(week, rows = new RowBinaryWriter());
-        foreach (var column in table.Columns) column.Write(state, rows);
-        foreach (var caution in table.Cautions)
+        foreach (var column in _columns) column.Write(state, rows);
+        foreach (var caution in _allCautions)
         {
             if (caution.When(state.State)) _cautions.Add(caution.Message);
         }

@@ -32,11 +32,7 @@ internal static class EvaluationStateTable
     /// <summary>Two columns hold it, and it costs a hash: it is made once, from the final state.</summary>
     private static string RowId(in ProjectedState<Evaluation> row) => row.State.RowId ??= CreateRowId(row);
 
-    private static string CreateRowId(in ProjectedState<Evaluation> row)
-    {
-        var identity = $"{row.Aggregate.TenantId}:{row.State.EvaluationId}";
-        return row.State.ScheduledAt is { } scheduledAt
-            ? Ksuid.Create("evalstate", scheduledAt, identity)
-            : "evaluation_state:" + identity;
-    }
+    private static string CreateRowId(in ProjectedState<Evaluation> row) => row.State.ScheduledAt is { } scheduledAt
+        ? Ksuid.Create("evalstate", scheduledAt, row.Aggregate.TenantId, row.State.EvaluationId)
+        : $"evaluation_state:{row.Aggregate.TenantId}:{row.State.EvaluationId}";
 }

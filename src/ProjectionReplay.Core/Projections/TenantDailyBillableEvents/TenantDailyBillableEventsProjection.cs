@@ -6,8 +6,11 @@ namespace ProjectionReplay.Projections.TenantDailyBillableEvents;
 /// <summary>Counts the events that a tenant pays for, by UTC day. What is in them does not matter.</summary>
 internal sealed class TenantDailyBillableEventsProjection : FoldProjection<BillableEventCount>
 {
-    // The day of the event before, which is that of most events. Replaced as a whole, by whichever thread comes last.
-    private volatile Day? _lastDay;
+    /// <summary>Two months: aggregates come in the order of their ids, so that days come in none.</summary>
+    private const int RecentDays = 64;
+
+    // Each is replaced as a whole, by whichever thread comes last.
+    private readonly Day?[] _days = new Day?[RecentDays];
 
     private TenantDailyBillableEventsProjection(string name, string table, string tenantColumn)
     {
@@ -59,13 +62,16 @@ internal sealed class TenantDailyBillableEventsProjection : FoldProjection<Billa
     private Day DayOf(in ReplayEvent replayEvent)
     {
         var number = UtcDay.Of(replayEvent);
-        if (_lastDay is { } last && last.Number == number && string.Equals(last.TenantId, replayEvent.TenantId, StringComparison.Ordinal))
+        ref var day = ref _days[(int)((ulong)number % RecentDays)];
+        if (Volatile.Read(ref day) is { } known && known.Number == number && string.Equals(known.TenantId, replayEvent.TenantId, StringComparison.Ordinal))
         {
-            return last;
+            return known;
         }
 
         var date = UtcDay.Name(number);
-        return _lastDay = new Day(replayEvent.TenantId, number, date, $"{replayEvent.TenantId}:{date}");
+        var named = new Day(replayEvent.TenantId, number, date, $"{replayEvent.TenantId}:{date}");
+        Volatile.Write(ref day, named);
+        return named;
     }
 
     private sealed record Day(string TenantId, long Number, string Date, string Key);

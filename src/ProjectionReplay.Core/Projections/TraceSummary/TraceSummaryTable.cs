@@ -9,7 +9,7 @@ internal static class TraceSummaryTable
     public const string Version = "2025-12-16";
 
     public static readonly LatestRowTable<Trace> Rows = new LatestRowTable<Trace>("trace_summaries")
-        .String("Id", row => Ksuid.Create("tracesummary", (long)row.State.OccurredAt, $"{row.Aggregate.TenantId}:{row.State.TraceId}"))
+        .String("Id", row => Ksuid.Create("tracesummary", (long)row.State.OccurredAt, row.Aggregate.TenantId, row.State.TraceId))
         .String("TenantId", row => row.Aggregate.TenantId)
         .String("TraceId", row => row.Aggregate.AggregateId)
         .String("Version", _ => Version)
