@@ -5,6 +5,9 @@ internal sealed record MeasureOptions(int Rounds, int Concurrency = 0, int Aggre
 {
     /// <summary>Plans only, and reads nothing raw.</summary>
     public bool IsDryRun { get; init; }
+
+    /// <summary>With more than one, they are <c>tenant0</c>, <c>tenant1</c> and so on, replayed one after the other.</summary>
+    public int Tenants { get; init; } = 1;
 }
 
 /// <summary>The engines to measure against.</summary>

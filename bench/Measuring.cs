@@ -21,11 +21,18 @@ internal static class Measuring
         var (idle, allocated) = (Environment.WorkingSet, GC.GetTotalAllocatedBytes());
         for (var round = 0; round < options.Rounds; round++)
         {
-            if (!options.IsDryRun) raw.Add(await ReadRawAsync(target, projection.Definition));
+            string[] tenants = options.Tenants == 1 ? [ChildProcess.Tenant] : [.. Enumerable.Range(0, options.Tenants).Select(number => $"tenant{number}")];
+            if (!options.IsDryRun) raw.Add(await ReadRawAsync(target, projection.Definition, tenants));
             if (projection.Definition.Store == ProjectionStoreKind.Postgres) await EmptyCountersAsync(target);
             var (ownBefore, enginesBefore) = (Environment.CpuUsage.TotalTime.TotalSeconds, CpuSeconds(target.EnginesProcessId));
             var started = Stopwatch.GetTimestamp();
-            (events, aggregates) = await ReplayAsync(target, projection, options, phases);
+            (events, aggregates) = (0, 0);
+            foreach (var tenant in tenants)
+            {
+                var (replayed, found) = await ReplayAsync(target, projection, tenant, options, phases);
+                (events, aggregates) = (events + replayed, aggregates + found);
+            }
+
             replay.Add(Stopwatch.GetElapsedTime(started).TotalSeconds);
             cpu.Add(Environment.CpuUsage.TotalTime.TotalSeconds - ownBefore);
             engines.Add(CpuSeconds(target.EnginesProcessId) - enginesBefore);
@@ -48,7 +55,7 @@ internal static class Measuring
     }
 
     private static async Task<(long Events, int Aggregates)> ReplayAsync(
-        MeasureTarget target, IFoldProjection projection, MeasureOptions options, PhaseTimes phases)
+        MeasureTarget target, IFoldProjection projection, string tenantId, MeasureOptions options, PhaseTimes phases)
     {
         var connections = new ReplayConnections(directory: null)
         {
@@ -60,7 +67,7 @@ internal static class Measuring
         var request = new ReplayRequest
         {
             Projection = projection,
-            TenantId = ChildProcess.Tenant,
+            TenantId = tenantId,
             Since = Since,
             Options = defaults with
             {
@@ -99,14 +106,14 @@ internal static class Measuring
         return processed;
     }
 
-    private static async Task<double> ReadRawAsync(MeasureTarget target, ProjectionDefinition definition)
+    private static async Task<double> ReadRawAsync(MeasureTarget target, ProjectionDefinition definition, string[] tenants)
     {
         var sql = $"""
             SELECT AggregateId, EventId, EventType, EventTimestamp, EventOccurredAt{(definition.Columns.HasFlag(EventColumns.Payload) ? ", EventPayload" : "")}
             FROM event_log
-            WHERE TenantId = {Literal(ChildProcess.Tenant)} AND EventType IN ({string.Join(", ", definition.EventTypes.Select(Literal))})
+            WHERE TenantId IN ({string.Join(", ", tenants.Select(Literal))}) AND EventType IN ({string.Join(", ", definition.EventTypes.Select(Literal))})
               {(definition.AggregateTypes.Count > 0 ? $"AND AggregateType IN ({string.Join(", ", definition.AggregateTypes.Select(Literal))})" : "")}
-            ORDER BY AggregateType, AggregateId, EventTimestamp, EventId
+            ORDER BY TenantId, AggregateType, AggregateId, EventTimestamp, EventId
             FORMAT RowBinary
             """;
 

@@ -18,6 +18,9 @@ switch (args)
     case ["discovery", .. var rest]:
         await Discovery.RunAsync(Number(rest, 0, 1_000_000), Number(rest, 1, 3));
         return 0;
+    case ["skew", .. var rest]:
+        await Skew.RunAsync(Number(rest, 0, 3));
+        return 0;
     case ["fold", .. var rest]:
         Folding.Run(rest is [var folded, ..] ? folded : "traceSummary", Number(rest, 1, 56_000), Number(rest, 2, 5));
         return 0;
@@ -39,6 +42,7 @@ switch (args)
                    dotnet run -c Release --project bench -- growth [projection] [events] [rounds] [chart.svg]
                    dotnet run -c Release --project bench -- sweep [projection] [events] [rounds]
                    dotnet run -c Release --project bench -- discovery [aggregates] [rounds]
+                   dotnet run -c Release --project bench -- skew [rounds]
                    dotnet run -c Release --project bench -- fold [projection] [spans] [rounds]
                    dotnet run -c Release --project bench -- inner [BenchmarkDotNet's options]
 
@@ -50,6 +54,7 @@ switch (args)
                         million events at each, and memory. Writes a chart when a path is given. Default: 3000000, 3 rounds.
             sweep       The same with several batch sizes and concurrencies. Default: 1000000 events, 3 rounds.
             discovery   A dry run over so many aggregates of three events. Default: 1000000, 3 rounds.
+            skew        One huge aggregate, many small tenants, many unwanted event types. Default: 3 rounds.
             fold        Folds spans of about 2 KB, of several styles, that are in memory, on one thread. Prints the
                         median of spans per second, and the bytes allocated for each. For projections that fold spans.
                         Defaults: traceSummary, 56000 spans, 5 rounds.

@@ -1,0 +1,70 @@
+using System.Globalization;
+using ProjectionReplay.Sandbox;
+
+namespace ProjectionReplay.Bench;
+
+/// <summary>Logs of an awkward shape, beside an even one of as many rows.</summary>
+internal static class Skew
+{
+    private static readonly Shape[] Shapes =
+    [
+        new("2,300,000 events, three to an aggregate", 1, [Evaluations(ChildProcess.Tenant, "concat('e', toString(intDiv(number, 3)))", 2_300_000)]),
+        new(
+            "one aggregate of 2,000,000 events beside 100,000 of three",
+            1,
+            [Evaluations(ChildProcess.Tenant, "'e50000x'", 2_000_000), Evaluations(ChildProcess.Tenant, "concat('e', toString(intDiv(number, 3)))", 300_000)]),
+        new(
+            "1,000 tenants with ten aggregates of three",
+            1_000,
+            [Rows("concat('tenant', toString(intDiv(number, 30)))", "concat('e', toString(intDiv(number, 3)))", "'lw.evaluation.completed'", 30_000)]),
+        new(
+            "300 event types, one of them wanted, 3,000,000 rows",
+            1,
+            [Rows($"'{ChildProcess.Tenant}'", "concat('e', toString(intDiv(number, 300)))", "if(number % 300 = 7, 'lw.evaluation.completed', concat('lw.other.', toString(number % 300)))", 3_000_000)]),
+    ];
+
+    public static async Task RunAsync(int rounds)
+    {
+        Console.WriteLine($"evaluationState, {rounds} rounds, {Environment.ProcessorCount} cores");
+        Console.WriteLine("| shape | events replayed | raw, s | replay, s | peak memory, MB |");
+        Console.WriteLine("|---|---:|---:|---:|---:|");
+        foreach (var shape in Shapes)
+        {
+            await using var sandbox = await SandboxProcess.StartAsync();
+            foreach (var insert in shape.Inserts) await InsertAsync(sandbox, insert);
+            var measured = await ChildProcess.MeasureAsync(sandbox, "evaluationState", new MeasureOptions(rounds) { Tenants = shape.Tenants });
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"| {shape.Name} | {measured.Events:N0} | {Measurement.Median(measured.Raw):0.00} | {Measurement.Median(measured.Replay):0.00} | {measured.PeakMegabytes:N0} |"));
+        }
+    }
+
+    private static string Evaluations(string tenant, string aggregateId, long events) => Rows($"'{tenant}'", aggregateId, "'lw.evaluation.completed'", events);
+
+    private static string Rows(string tenant, string aggregateId, string eventType, long events) => string.Create(CultureInfo.InvariantCulture, $$"""
+        INSERT INTO event_log (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventTimestamp, EventOccurredAt, EventVersion, EventPayload)
+        SELECT
+            {{tenant}} AS tenant,
+            toString(number),
+            'evaluation',
+            {{aggregateId}} AS id,
+            concat(toString(1767225600000 + number), ':', tenant, ':', id, ':evaluation:', leftPad(toString(number), 27, '0')),
+            {{eventType}},
+            1767225600000 + number,
+            1767225600000 + number,
+            '2025-01-14',
+            concat('{"evaluationId":"', id, '","status":"processed","score":0.5,"passed":true,"details":"', repeat('why ', 40), '"}')
+        FROM numbers({{events}})
+        """);
+
+    private static async Task InsertAsync(SandboxProcess sandbox, string sql)
+    {
+        using var client = new HttpClient { Timeout = TimeSpan.FromMinutes(10) };
+        using var content = new StringContent(sql);
+        var url = new Uri(sandbox.ClickHouseUrl!);
+        using var response = await client.PostAsync(new Uri($"http://{url.Host}:{url.Port}/?database={url.AbsolutePath.Trim('/')}"), content);
+        if (!response.IsSuccessStatusCode) throw new InvalidOperationException(await response.Content.ReadAsStringAsync());
+    }
+
+    private sealed record Shape(string Name, int Tenants, IReadOnlyList<string> Inserts);
+}
