@@ -3,11 +3,13 @@
 //   ProjectionReplay.TestReplayer (<projection> <tenant> <aggregate batch size> <Refuse|Resume|Restart|Rebuild>)...
 //
 // All of them run at once. The servers come from CLICKHOUSE_URL, REDIS_URL and DATABASE_URL.
+// REPLAY_SHARD=<i/n> makes them replays of a shard.
 // REPLAY_KILL_AT=<batch>:<phase>:<before|after> kills the process when every run has come to that boundary of the cycle,
 // REPLAY_KILL_AFTER=<ms> that long after the runs began. Ends with 0, or with 1 after it printed an error.
 using System.Diagnostics;
 using System.Globalization;
 using ProjectionReplay.Configuration;
+using ProjectionReplay.Events;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Replay;
 
@@ -15,6 +17,7 @@ var killAt = ParseBoundary(Environment.GetEnvironmentVariable("REPLAY_KILL_AT"))
 var killAfter = Environment.GetEnvironmentVariable("REPLAY_KILL_AFTER") is { Length: > 0 } delay
     ? TimeSpan.FromMilliseconds(double.Parse(delay, CultureInfo.InvariantCulture))
     : (TimeSpan?)null;
+var shard = Environment.GetEnvironmentVariable("REPLAY_SHARD") is { Length: > 0 } part ? ReplayShard.Parse(part) : null;
 var subjects = args.Chunk(4).ToList();
 var arrivals = 0;
 var engine = new ReplayEngine(new ReplayConnections(directory: null));
@@ -30,6 +33,7 @@ Task<ReplayRun> PrepareAsync(string[] subject) => OrExitAsync(subject, () =>
         Projection = ProjectionCatalog.BuiltIn.Get(subject[0]).Projection,
         TenantId = subject[1],
         Since = DateTimeOffset.UnixEpoch,
+        Shard = shard,
         IsRebuild = subject[3] == "Rebuild",
         Options = new ReplayOptions { AggregateBatchSize = int.Parse(subject[2], CultureInfo.InvariantCulture), Probe = ProbeAsync },
     };

@@ -5,7 +5,8 @@ namespace ProjectionReplay.Coordination;
 /// <summary>
 /// Tells a tenant's key strings from its neighbours'. A key string is <c>tenant:type:id</c> and any of the three may
 /// hold colons: <c>a:trace:trace:b</c> is either trace <c>trace:b</c> of tenant <c>a</c> or trace <c>b</c> of tenant
-/// <c>a:trace</c>. Such a key is left to the neighbour unless the aggregate is known to be the tenant's own.
+/// <c>a:trace</c>. Such a key is left to the neighbour unless the aggregate is known to be the tenant's own. The shards of a
+/// tenant are neighbours, too.
 /// </summary>
 internal sealed class AggregateFilter
 {
@@ -15,14 +16,18 @@ internal sealed class AggregateFilter
     private readonly string[] _prefixes;
     private readonly int _rest;
     private readonly string[] _types = [];
+    private readonly ShardKeys? _shard;
     private readonly HashSet<string> _own = new(StringComparer.Ordinal);
 
-    /// <summary>Wants the keys of a tenant.</summary>
+    /// <summary>Wants the keys of a tenant, or of a shard of it.</summary>
     /// <param name="tenantId">The tenant.</param>
     /// <param name="aggregateTypes">The types to look for; any when empty.</param>
-    /// <param name="own">Aggregates that are known to be the tenant's own; others may be too.</param>
-    public AggregateFilter(string tenantId, IReadOnlyCollection<string> aggregateTypes, IEnumerable<AggregateKey>? own = null)
+    /// <param name="own">Aggregates that are known to be the tenant's own, and the shard's; others may be too.</param>
+    /// <param name="shard">The shard; all of them when null.</param>
+    public AggregateFilter(
+        string tenantId, IReadOnlyCollection<string> aggregateTypes, IEnumerable<AggregateKey>? own = null, ShardKeys? shard = null)
     {
+        _shard = shard;
         _prefixes = aggregateTypes.Count > 0 ? [.. aggregateTypes.Select(type => $"{tenantId}:{type}:")]
             // An id that ends like the key of another tenant: that one's aggregates must not be taken for types.
             : LiveTypes.Any(type => $"{tenantId}:".Contains($":{type}:", StringComparison.Ordinal)) ? [.. LiveTypes.Select(type => $"{tenantId}:{type}:")]
@@ -32,7 +37,7 @@ internal sealed class AggregateFilter
         foreach (var aggregate in own ?? [])
         {
             // Few ids look like a key themselves: only those need be remembered.
-            if (aggregate.AggregateId.Contains(':', StringComparison.Ordinal) && aggregate.ToString() is var key && MayBeNeighbours(key)) _own.Add(key);
+            if (aggregate.AggregateId.Contains(':', StringComparison.Ordinal) && aggregate.ToString() is var key && !IsSurelyOwn(key)) _own.Add(key);
         }
     }
 
@@ -46,11 +51,13 @@ internal sealed class AggregateFilter
     {
         foreach (var prefix in _prefixes)
         {
-            if (key.StartsWith(prefix, StringComparison.Ordinal)) return !MayBeNeighbours(key) || _own.Contains(key);
+            if (key.StartsWith(prefix, StringComparison.Ordinal)) return IsSurelyOwn(key) || _own.Contains(key);
         }
 
         return false;
     }
+
+    private bool IsSurelyOwn(string key) => !MayBeNeighbours(key) && _shard?.Includes(key) != false;
 
     /// <summary>Whether a longer tenant id, which this one is the beginning of, could be in the key.</summary>
     private bool MayBeNeighbours(string key)

@@ -1,20 +1,16 @@
-using System.Runtime.CompilerServices;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Coordination;
 
 /// <summary>
-/// Sees to it that one run at a time works on a projection of a tenant, and nobody clears its markers meanwhile. The
+/// Sees to it that one run at a time works on an aggregate of a projection, and nobody clears its markers meanwhile. The
 /// lock expires soon after its holder stops renewing it, and <see cref="Lost"/> tells the holder that it may not go on.
 /// </summary>
 internal sealed class ReplayLock : IAsyncDisposable
 {
-    private const string KeyPrefix = "projection-replay:lock:";
-
     private readonly RedisServer _redis;
     private readonly IDatabase _database;
-    private readonly string _projection;
-    private readonly string? _tenantId;
+    private readonly ReplayLockScope _scope;
     private readonly RedisKey _key;
     private readonly RedisValue _value;
     private readonly TimeSpan _expiry;
@@ -23,13 +19,12 @@ internal sealed class ReplayLock : IAsyncDisposable
     private readonly CancellationTokenSource _lost = new();
     private Task _heartbeat = Task.CompletedTask;
 
-    private ReplayLock(RedisServer redis, string projection, string? tenantId, RedisValue value, TimeSpan expiry, TimeProvider timeProvider)
+    private ReplayLock(RedisServer redis, ReplayLockScope scope, RedisValue value, TimeSpan expiry, TimeProvider timeProvider)
     {
         _redis = redis;
         _database = redis.Database;
-        _projection = projection;
-        _tenantId = tenantId;
-        _key = KeyOf(projection, tenantId);
+        _scope = scope;
+        _key = scope.Key;
         _value = value;
         _expiry = expiry;
         _timeProvider = timeProvider;
@@ -46,58 +41,41 @@ internal sealed class ReplayLock : IAsyncDisposable
 
     /// <summary>Takes the lock.</summary>
     /// <param name="redis">The server.</param>
-    /// <param name="projection">The projection's name.</param>
-    /// <param name="tenantId">The tenant.</param>
+    /// <param name="scope">What is locked.</param>
     /// <param name="expiry">How long the lock outlives its holder; it is renewed three times as often.</param>
     /// <param name="timeProvider">The clock that waits and renewals go by.</param>
     /// <param name="waiting">Told, once, whom the lock is waited for.</param>
     /// <param name="cancellationToken">Abandons the wait.</param>
     /// <returns>
-    /// The lock; or none, and who holds it if that can be told. A holder on this machine that is gone is replaced at
-    /// once; any other is given one expiry to die.
+    /// The lock; or none, and who is in the way. A holder on this machine that is gone is replaced at once; any other is
+    /// given one expiry to die.
     /// </returns>
-    public static async Task<(ReplayLock? Lock, ReplayLockHolder? Holder)> TakeAsync(
+    public static Task<(ReplayLock? Lock, ReplayLockOccupant? Occupant)> TakeAsync(
         RedisServer redis,
-        string projection,
-        string tenantId,
+        ReplayLockScope scope,
         TimeSpan expiry,
         TimeProvider timeProvider,
-        Action<ReplayLockHolder?> waiting,
-        CancellationToken cancellationToken)
-    {
-        var (taken, occupant) = await TakeAsync(
-            redis, projection, tenantId, expiry, patience: expiry, timeProvider, waiting, cancellationToken).ConfigureAwait(false);
-        return (taken, occupant?.Holder);
-    }
+        Action<ReplayLockOccupant> waiting,
+        CancellationToken cancellationToken) => TakeAsync(redis, scope, expiry, patience: expiry, timeProvider, waiting, cancellationToken);
 
-    /// <summary>Takes the lock of one tenant, or of all of them when none is given, without waiting for anybody.</summary>
+    /// <summary>Takes the lock without waiting for anybody.</summary>
     /// <returns>The lock; or none, and who is in the way. Holders on this machine that are gone are not.</returns>
     public static Task<(ReplayLock? Lock, ReplayLockOccupant? Occupant)> TryTakeAsync(
-        RedisServer redis, string projection, string? tenantId, TimeProvider timeProvider, CancellationToken cancellationToken) =>
-        TakeAsync(redis, projection, tenantId, DefaultExpiry, patience: TimeSpan.Zero, timeProvider, static _ => { }, cancellationToken);
+        RedisServer redis, ReplayLockScope scope, TimeProvider timeProvider, CancellationToken cancellationToken) =>
+        TakeAsync(redis, scope, DefaultExpiry, patience: TimeSpan.Zero, timeProvider, static _ => { }, cancellationToken);
 
-    /// <summary>
-    /// Who would be in the way of taking the lock of one tenant, or of all of them when none is given; null when nobody
-    /// is. Only reads.
-    /// </summary>
-    public static async Task<ReplayLockOccupant?> FindOccupantAsync(
-        RedisServer redis, string projection, string? tenantId, CancellationToken cancellationToken)
+    /// <summary>Who would be in the way of taking a lock; null when nobody is. Only reads.</summary>
+    public static async Task<ReplayLockOccupant?> FindOccupantAsync(RedisServer redis, ReplayLockScope scope, CancellationToken cancellationToken)
     {
-        await foreach (var occupant in ListOccupantsAsync(redis, projection, tenantId, cancellationToken).ConfigureAwait(false))
-        {
-            if (!occupant.IsKnownDead) return occupant;
-        }
-
-        return null;
+        var occupants = await scope.ListOccupantsAsync(redis, cancellationToken).ConfigureAwait(false);
+        return occupants.FirstOrDefault(occupant => !occupant.IsKnownDead);
     }
 
     /// <summary>
     /// Takes the lock back for a moment after it was lost, so that the markers of a run that must stop can be removed.
     /// </summary>
-    /// <returns>False when another run has it: the markers are that run's business now.</returns>
-    public async Task<bool> TryRegainAsync(CancellationToken cancellationToken) =>
-        await _database.LockTakeAsync(_key, _value, _expiry).WaitAsync(cancellationToken).ConfigureAwait(false)
-        || await _database.StringGetAsync(_key).WaitAsync(cancellationToken).ConfigureAwait(false) == _value;
+    /// <returns>False when another run is in the way: the markers may be that run's business now.</returns>
+    public async Task<bool> TryRegainAsync(CancellationToken cancellationToken) => await TryTakeAsync(cancellationToken).ConfigureAwait(false) is null;
 
     /// <summary>Releases the lock if it is still held. Never throws: what cannot be released expires.</summary>
     public async ValueTask DisposeAsync()
@@ -117,21 +95,17 @@ internal sealed class ReplayLock : IAsyncDisposable
         _lost.Dispose();
     }
 
-    /// <summary>The lock of all tenants has no tenant in its name; a projection's name holds no colon.</summary>
-    private static RedisKey KeyOf(string projection, string? tenantId) => tenantId is null ? KeyPrefix + projection : $"{KeyPrefix}{projection}:{tenantId}";
-
     private static async Task<(ReplayLock? Lock, ReplayLockOccupant? Occupant)> TakeAsync(
         RedisServer redis,
-        string projection,
-        string? tenantId,
+        ReplayLockScope scope,
         TimeSpan expiry,
         TimeSpan patience,
         TimeProvider timeProvider,
-        Action<ReplayLockHolder?> waiting,
+        Action<ReplayLockOccupant> waiting,
         CancellationToken cancellationToken)
     {
         var holder = ReplayLockHolder.Create(timeProvider.GetUtcNow());
-        var taken = new ReplayLock(redis, projection, tenantId, holder.Serialize(), expiry, timeProvider);
+        var taken = new ReplayLock(redis, scope, holder.Serialize(), expiry, timeProvider);
         try
         {
             var occupant = await taken.WaitForOthersAsync(patience, waiting, cancellationToken).ConfigureAwait(false);
@@ -148,45 +122,17 @@ internal sealed class ReplayLock : IAsyncDisposable
     }
 
     /// <summary>
-    /// The locks that cover something of what one covers, itself included. A tenant may be called anything: no name
-    /// goes into a pattern.
-    /// </summary>
-    private static async IAsyncEnumerable<ReplayLockOccupant> ListOccupantsAsync(
-        RedisServer redis, string projection, string? tenantId, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        List<string?> tenants = [tenantId];
-        if (tenantId is not null)
-        {
-            tenants.Add(null);
-        }
-        else
-        {
-            var prefix = KeyOf(projection, "").ToString();
-            await foreach (var key in redis.ScanAsync(KeyPrefix + "*", cancellationToken).ConfigureAwait(false))
-            {
-                if (key.StartsWith(prefix, StringComparison.Ordinal)) tenants.Add(key[prefix.Length..]);
-            }
-        }
-
-        foreach (var tenant in tenants)
-        {
-            var key = KeyOf(projection, tenant);
-            var value = await redis.Database.StringGetAsync(key).WaitAsync(cancellationToken).ConfigureAwait(false);
-            if (!value.IsNull) yield return new ReplayLockOccupant(key, value, tenant);
-        }
-    }
-
-    /// <summary>
     /// Takes the lock if nobody is in the way. Returns who is, or null when it is ours now. It is taken first and
-    /// looked round second: of one who wants a tenant and one who wants them all, at least one sees the other.
+    /// looked round second: of two whose scopes overlap, at least one sees the other.
     /// </summary>
     private async Task<ReplayLockOccupant?> TryTakeAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
+            await _scope.AnnounceAsync(_redis).WaitAsync(cancellationToken).ConfigureAwait(false);
             var isOurs = await _database.LockTakeAsync(_key, _value, _expiry).WaitAsync(cancellationToken).ConfigureAwait(false);
             ReplayLockOccupant? other = null;
-            await foreach (var occupant in ListOccupantsAsync(_redis, _projection, _tenantId, cancellationToken).ConfigureAwait(false))
+            foreach (var occupant in await _scope.ListOccupantsAsync(_redis, cancellationToken).ConfigureAwait(false))
             {
                 if (occupant.Value == _value) isOurs = true;
                 else other ??= occupant;
@@ -203,7 +149,7 @@ internal sealed class ReplayLock : IAsyncDisposable
     }
 
     /// <summary>Tries to take the lock for as long as somebody else is in the way. Returns who still is in the end, or null when it is ours.</summary>
-    private async Task<ReplayLockOccupant?> WaitForOthersAsync(TimeSpan patience, Action<ReplayLockHolder?> waiting, CancellationToken cancellationToken)
+    private async Task<ReplayLockOccupant?> WaitForOthersAsync(TimeSpan patience, Action<ReplayLockOccupant> waiting, CancellationToken cancellationToken)
     {
         var started = _timeProvider.GetTimestamp();
         var hasWarned = false;
@@ -212,15 +158,17 @@ internal sealed class ReplayLock : IAsyncDisposable
             if (other.IsKnownDead)
             {
                 // Unless somebody else was quicker.
-                await _database.LockReleaseAsync(other.Key, other.Value).WaitAsync(cancellationToken).ConfigureAwait(false);
+                await _database.LockReleaseAsync(other.Scope.Key, other.Value).WaitAsync(cancellationToken).ConfigureAwait(false);
                 continue;
             }
 
             var left = patience - _timeProvider.GetElapsedTime(started);
             if (left <= TimeSpan.Zero) return other;
-            if (!hasWarned) waiting(other.Holder);
+            if (!hasWarned) waiting(other);
             hasWarned = true;
-            var pause = TimeSpan.FromMilliseconds(250);
+
+            // Some time or other: two that came at the same moment, and saw each other, are not to come together again.
+            var pause = TimeSpan.FromMilliseconds(Random.Shared.Next(100, 400));
             await Task.Delay(left < pause ? left : pause, _timeProvider, cancellationToken).ConfigureAwait(false);
         }
 
@@ -241,6 +189,7 @@ internal sealed class ReplayLock : IAsyncDisposable
 
                 // Counted from before the request, as nobody knows when the server took it.
                 var asked = _timeProvider.GetTimestamp();
+                await _scope.AnnounceAsync(_redis).WaitAsync(Left(renewed), _timeProvider, _released.Token).ConfigureAwait(false);
                 var isHeld = await _database.LockExtendAsync(_key, _value, _expiry).WaitAsync(Left(renewed), _timeProvider, _released.Token).ConfigureAwait(false);
                 RenewalFault = null;
                 if (!isHeld) break;

@@ -65,10 +65,9 @@ internal sealed record ReplayLockHolder(string Run, string Host, int ProcessId, 
 }
 
 /// <summary>A lock that somebody has, or had until it died.</summary>
-/// <param name="Key">The lock.</param>
+/// <param name="Scope">What it is for.</param>
 /// <param name="Value">Its value.</param>
-/// <param name="TenantId">The tenant that it is for; null when it is for all of them.</param>
-internal sealed record ReplayLockOccupant(RedisKey Key, RedisValue Value, string? TenantId)
+internal sealed record ReplayLockOccupant(ReplayLockScope Scope, RedisValue Value)
 {
     /// <summary>Who holds it; null when that cannot be told.</summary>
     public ReplayLockHolder? Holder { get; } = ReplayLockHolder.Parse(Value.ToString());

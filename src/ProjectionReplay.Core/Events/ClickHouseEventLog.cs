@@ -33,7 +33,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
     /// <summary>Visits those aggregates of a range.</summary>
     public Task DiscoverAsync(
         EventSelection selection, AggregateRange range, AggregateVisitor visit, CancellationToken cancellationToken) =>
-        VisitAsync(InRange, [.. Bind(selection, range)], selection, visit, cancellationToken);
+        VisitAsync(InRange(selection), [.. Bind(selection, range)], selection, visit, cancellationToken);
 
     /// <summary>When the first of all events happened; null when there is none.</summary>
     public async Task<DateTimeOffset?> FindFirstTimestampAsync(EventSelection selection, CancellationToken cancellationToken)
@@ -54,7 +54,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             $"""
             SELECT count()
             FROM event_log
-            WHERE {InRange}
+            WHERE {InRange(selection)}
             SETTINGS {NoSkipIndexes}
             """,
             [.. Bind(selection, range)],
@@ -69,7 +69,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             $$"""
             SELECT count()
             FROM event_log
-            WHERE {{InRange}}
+            WHERE {{InRange(selection)}}
               AND EventId <= unhex({lastEventId:String})
             """,
             [.. Bind(selection, range), new("lastEventId", "String", Convert.ToHexString(lastEventId.Span))],
@@ -83,7 +83,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             $"""
             SELECT AggregateType, AggregateId, count()
             FROM event_log
-            WHERE {InRange}
+            WHERE {InRange(selection)}
             GROUP BY AggregateType, AggregateId
             SETTINGS optimize_aggregation_in_order = 1, {NoSkipIndexes}
             """,
@@ -116,7 +116,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         var sql = $$"""
             SELECT AggregateId, EventId, EventType, EventTimestamp, CreatedAt > now64(3) - toIntervalMillisecond({freshness:UInt32}){{optional}}
             FROM event_log
-            WHERE {{InRange}}
+            WHERE {{InRange(selection)}}
             ORDER BY AggregateId, EventTimestamp, EventId
             SETTINGS optimize_read_in_order = 1, {{NoSkipIndexes}}, output_format_parallel_formatting = 0
             """;
@@ -126,39 +126,51 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         return new EventReader(rows, columns);
     }
 
-    private const string InRange = """
-        TenantId = {tenantId:String}
-          AND AggregateType = {aggregateType:String}
-          AND AggregateId >= {firstId:String}
-          AND AggregateId <= {lastId:String}
-          AND EventType IN {eventTypes:Array(String)}
-        """;
-
     /// <summary>
     /// The table's bloom filters are there to find single events. A query over a range of the key would read through all
     /// of them and exclude nothing.
     /// </summary>
     private const string NoSkipIndexes = "use_skip_indexes = 0";
 
-    private static string Selected(EventSelection selection) => selection.AggregateTypes.Count == 0
+    private static string Selected(EventSelection selection) => (selection.AggregateTypes.Count == 0
         ? "TenantId = {tenantId:String} AND EventType IN {eventTypes:Array(String)}"
-        : "TenantId = {tenantId:String} AND AggregateType IN {aggregateTypes:Array(String)} AND EventType IN {eventTypes:Array(String)}";
+        : "TenantId = {tenantId:String} AND AggregateType IN {aggregateTypes:Array(String)} AND EventType IN {eventTypes:Array(String)}") + InShard(selection);
+
+    private static string InRange(EventSelection selection) => """
+        TenantId = {tenantId:String}
+          AND AggregateType = {aggregateType:String}
+          AND AggregateId >= {firstId:String}
+          AND AggregateId <= {lastId:String}
+          AND EventType IN {eventTypes:Array(String)}
+        """ + InShard(selection);
+
+    private static string InShard(EventSelection selection) => selection.Shard is null ? "" : """
+
+          AND cityHash64(AggregateId) % {shardCount:UInt64} = {shardIndex:UInt64}
+        """;
 
     private static IEnumerable<ClickHouseParameter> Bind(EventSelection selection)
     {
-        yield return new("tenantId", "String", selection.TenantId);
-        yield return new("eventTypes", "Array(String)", selection.EventTypes.ToArray());
+        foreach (var parameter in BindCommon(selection)) yield return parameter;
         if (selection.AggregateTypes.Count > 0) yield return new("aggregateTypes", "Array(String)", selection.AggregateTypes.ToArray());
     }
 
     private static IEnumerable<ClickHouseParameter> Bind(EventSelection selection, AggregateRange range) =>
     [
-        new("tenantId", "String", selection.TenantId),
+        .. BindCommon(selection),
         new("aggregateType", "String", range.AggregateType),
         new("firstId", "String", range.FirstId),
         new("lastId", "String", range.LastId),
-        new("eventTypes", "Array(String)", selection.EventTypes.ToArray()),
     ];
+
+    private static IEnumerable<ClickHouseParameter> BindCommon(EventSelection selection)
+    {
+        yield return new("tenantId", "String", selection.TenantId);
+        yield return new("eventTypes", "Array(String)", selection.EventTypes.ToArray());
+        if (selection.Shard is not { } shard) yield break;
+        yield return new("shardCount", "UInt64", (ulong)shard.Count);
+        yield return new("shardIndex", "UInt64", (ulong)shard.Index - 1);
+    }
 
     private Task VisitAsync(
         string where, List<ClickHouseParameter> parameters, EventSelection selection, AggregateVisitor visit, CancellationToken cancellationToken) =>

@@ -5,8 +5,9 @@ namespace ProjectionReplay.Events;
 /// <param name="AggregateTypes">The aggregate types; empty means any.</param>
 /// <param name="EventTypes">The event types; never empty.</param>
 /// <param name="Since">Aggregates with an event at or after this moment are replayed, each from its first event on.</param>
+/// <param name="Shard">The part of the aggregates; null means all.</param>
 internal sealed record EventSelection(
-    string TenantId, IReadOnlyList<string> AggregateTypes, IReadOnlyList<string> EventTypes, DateTimeOffset Since);
+    string TenantId, IReadOnlyList<string> AggregateTypes, IReadOnlyList<string> EventTypes, DateTimeOffset Since, ReplayShard? Shard = null);
 
 /// <summary>Aggregates of one type that stand together in the event log's key order, both ends included.</summary>
 internal readonly record struct AggregateRange(string AggregateType, string FirstId, string LastId);

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Logging;
 
@@ -21,14 +22,18 @@ internal sealed class ReplayLogWriter : IAsyncDisposable
     /// <summary>The log's full path.</summary>
     public string Path => _file.Name;
 
-    /// <summary>Creates <c>projection-replay-{projection}-{yyyyMMdd-HHmmss}.jsonl</c>, with a number behind when it is taken.</summary>
+    /// <summary>
+    /// Creates <c>projection-replay-{projection}-{yyyyMMdd-HHmmss}.jsonl</c>, with the shard behind the projection, as
+    /// <c>3of8</c>, when there is one, and a number at the end when the name is taken.
+    /// </summary>
     /// <exception cref="IOException">The file cannot be created.</exception>
     /// <exception cref="UnauthorizedAccessException">The directory may not be written to.</exception>
-    public static ReplayLogWriter Create(string directory, string projection, DateTimeOffset now)
+    public static ReplayLogWriter Create(string directory, string projection, DateTimeOffset now, ReplayShard? shard = null)
     {
         var invalid = System.IO.Path.GetInvalidFileNameChars();
         var name = string.Concat(projection.Select(character => invalid.Contains(character) ? '_' : character));
-        var stem = string.Create(CultureInfo.InvariantCulture, $"projection-replay-{name}-{now.UtcDateTime:yyyyMMdd-HHmmss}");
+        var part = shard is null ? "" : string.Create(CultureInfo.InvariantCulture, $"-{shard.Index}of{shard.Count}");
+        var stem = string.Create(CultureInfo.InvariantCulture, $"projection-replay-{name}{part}-{now.UtcDateTime:yyyyMMdd-HHmmss}");
         for (var number = 1; ; number++)
         {
             var suffix = number == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $"-{number}");

@@ -25,7 +25,7 @@ internal sealed class DiscoveredAggregates
     /// <summary>All their events; one that stands twice in the log counts twice.</summary>
     public long EventCount { get; }
 
-    /// <summary>Tells the tenant's own key strings from its neighbours'.</summary>
+    /// <summary>Tells the key strings of the tenant, or of the shard, from its neighbours'.</summary>
     public AggregateFilter Keys { get; }
 
     /// <summary>Looks for the aggregates that a run is to replay.</summary>
@@ -56,7 +56,7 @@ internal sealed class DiscoveredAggregates
             },
             cancellationToken).ConfigureAwait(false);
         planner.Finish();
-        return new DiscoveredAggregates(planner, new AggregateFilter(selection.TenantId, types, ambiguous));
+        return new DiscoveredAggregates(planner, new AggregateFilter(selection.TenantId, types, ambiguous, ShardKeys.Of(selection)));
 
         AggregateKey Key(string type, ReadOnlySpan<byte> id) => new(selection.TenantId, type, Encoding.UTF8.GetString(id));
     }

@@ -37,7 +37,7 @@ public sealed class MarkerCleanup(ReplayConnections connections, TimeProvider? t
                     Server.Redis, "Counting markers", Open(redis, projection, tenantId).CountAsync, cancellationToken).ConfigureAwait(false);
                 if (completed + markers == 0) continue;
                 var occupant = await faults.CallAsync(
-                    Server.Redis, "Looking for a run at work", token => ReplayLock.FindOccupantAsync(redis, projection, tenantId, token), cancellationToken).ConfigureAwait(false);
+                    Server.Redis, "Looking for a run at work", token => ReplayLock.FindOccupantAsync(redis, new ReplayLockScope(projection, tenantId), token), cancellationToken).ConfigureAwait(false);
                 found.Add(new MarkerRemains(projection, tenantId, markers, completed, Describe(occupant)));
             }
 
@@ -63,7 +63,7 @@ public sealed class MarkerCleanup(ReplayConnections connections, TimeProvider? t
             var (runLock, occupant) = await faults.CallAsync(
                 Server.Redis,
                 "Taking the run lock",
-                token => ReplayLock.TryTakeAsync(redis, remains.Projection, remains.TenantId, _timeProvider, token),
+                token => ReplayLock.TryTakeAsync(redis, new ReplayLockScope(remains.Projection, remains.TenantId), _timeProvider, token),
                 cancellationToken).ConfigureAwait(false);
             if (runLock is null) throw InProgress(remains with { RunAtWork = Describe(occupant) });
             await using (runLock.ConfigureAwait(false))
@@ -108,7 +108,7 @@ public sealed class MarkerCleanup(ReplayConnections connections, TimeProvider? t
         $"projection '{remains.Projection}' for {(remains.TenantId is null ? "all tenants" : $"tenant '{remains.TenantId}'")}";
 
     private static string? Describe(ReplayLockOccupant? occupant) => occupant is null ? null
-        : $"{occupant.Holder?.ToString() ?? "a holder that cannot be told"}, for {(occupant.TenantId is null ? "all tenants" : $"tenant '{occupant.TenantId}'")}";
+        : $"{occupant.Holder?.ToString() ?? "a holder that cannot be told"}, for {occupant.Scope}";
 
     private static async Task<MarkerRemains> RemoveAsync(RedisServer redis, MarkerRemains remains, FaultPolicy faults, CancellationToken cancellationToken)
     {
@@ -150,7 +150,7 @@ public sealed class MarkerCleanup(ReplayConnections connections, TimeProvider? t
 /// <param name="Markers">Markers: live handlers hold back the events of those aggregates.</param>
 /// <param name="Completed">Aggregates recorded as completed.</param>
 /// <param name="RunAtWork">
-/// Who holds the lock of the projection and tenant, so that this is not what an interrupted run left: process, host,
-/// since when (UTC) and tenant; null when nobody does. Of several one is named.
+/// Who holds a lock of the projection and tenant, so that this is not what an interrupted run left: process, host, since
+/// when (UTC), tenant and shard; null when nobody does. Of several one is named.
 /// </param>
 public sealed record MarkerRemains(string Projection, string? TenantId, long Markers, long Completed, string? RunAtWork = null);

@@ -53,7 +53,8 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
                     cancellationToken).ConfigureAwait(false);
             }
 
-            var selection = new EventSelection(request.TenantId, definition.AggregateTypes, definition.EventTypes, request.Since);
+            var selection = new EventSelection(request.TenantId, definition.AggregateTypes, definition.EventTypes, request.Since, request.Shard);
+            if (request.Shard is { } shard) await messages.SendAsync(new ReplayVerboseMessage(Describe(shard)), cancellationToken).ConfigureAwait(false);
             var discovery = await faults.CallAsync(
                 Server.ClickHouse,
                 "Discovering aggregates",
@@ -66,6 +67,7 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
             {
                 Projection = definition.Name,
                 TenantId = request.TenantId,
+                Shard = request.Shard?.ToString(),
                 Since = request.Since.UtcDateTime,
                 AggregateCount = discovery.AggregateCount,
                 EventCount = discovery.EventCount,
@@ -82,6 +84,9 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
         }
     }
 
+    private static string Describe(ReplayShard shard) => string.Create(
+        CultureInfo.InvariantCulture, $"Shard {shard}: aggregates whose cityHash64(AggregateId) % {shard.Count} = {shard.Index - 1}.");
+
     private void Check(ReplayRequest request)
     {
         if (string.IsNullOrEmpty(request.TenantId))
@@ -93,6 +98,13 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
         {
             throw new ReplayException(
                 ReplayError.OptionInvalid, "The tenant id holds a NUL character or half a surrogate pair, which no tenant can be called. Give the id as the event log has it.");
+        }
+
+        if (request is { IsRebuild: true, Shard: { } shard })
+        {
+            throw new ReplayException(
+                ReplayError.RebuildNotPossible,
+                $"A rebuild deletes all counters of tenant '{request.TenantId}', so it cannot be of shard {shard} alone: what the other shards have counted would be gone. Give -Rebuild without -Shard.");
         }
 
         var now = _timeProvider.GetUtcNow();

@@ -9,6 +9,9 @@ public sealed record ReplayPlan
     /// <summary>The tenant.</summary>
     public required string TenantId { get; init; }
 
+    /// <summary>The part of the tenant's aggregates, as <c>i/n</c>; null for all of them.</summary>
+    public string? Shard { get; init; }
+
     /// <summary>Aggregates with an event at or after this moment, UTC, are replayed.</summary>
     public required DateTime Since { get; init; }
 

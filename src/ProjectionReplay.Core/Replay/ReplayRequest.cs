@@ -1,3 +1,4 @@
+using ProjectionReplay.Events;
 using ProjectionReplay.Projections;
 
 namespace ProjectionReplay.Replay;
@@ -18,8 +19,14 @@ public sealed record ReplayRequest
     public required DateTimeOffset Since { get; init; }
 
     /// <summary>
+    /// The part of the tenant's aggregates that is replayed, or null for all of them. Shards of one count may be replayed
+    /// at the same time, by processes anywhere.
+    /// </summary>
+    public ReplayShard? Shard { get; init; }
+
+    /// <summary>
     /// Whether to build counters anew: what is stored for the tenant is deleted, and every event is counted once, while
-    /// live handlers wait. For an <see cref="ReplaySafety.Increment"/> projection, from the tenant's first event on.
+    /// live handlers wait. For an <see cref="ReplaySafety.Increment"/> projection, from the tenant's first event on, and never for a shard alone.
     /// </summary>
     public bool IsRebuild { get; init; }
 
@@ -27,7 +34,7 @@ public sealed record ReplayRequest
     public ReplayOptions Options { get; init; } = new();
 }
 
-/// <summary>What to do when an earlier run of the same projection and tenant left off half way.</summary>
+/// <summary>What to do when an earlier run of the same projection, tenant and shard left off half way.</summary>
 public enum PreviousRunAction
 {
     /// <summary>Stop with <see cref="ReplayError.PreviousRunFound"/>.</summary>

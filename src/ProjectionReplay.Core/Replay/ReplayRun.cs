@@ -82,7 +82,7 @@ public sealed class ReplayRun : IAsyncDisposable
     }
 
     /// <summary>
-    /// Removes what an interrupted run of the same projection and tenant left behind, and replays nothing.
+    /// Removes what an interrupted run of the same projection, tenant and shard left behind, and replays nothing.
     /// </summary>
     /// <exception cref="ReplayException">Redis is out of reach, or another run is at work.</exception>
     public async Task CleanUpAsync(CancellationToken cancellationToken)
@@ -146,25 +146,26 @@ public sealed class ReplayRun : IAsyncDisposable
 
     private async Task<ReplayLock> TakeLockAsync(CancellationToken cancellationToken)
     {
-        var (runLock, holder) = await _faults.CallAsync(
+        var (runLock, occupant) = await _faults.CallAsync(
             Server.Redis,
             "Taking the run lock",
             token => ReplayLock.TakeAsync(
-                _servers.Redis, Plan.Projection, Plan.TenantId, _request.Options.LockExpiry, _timeProvider, WarnOfWait, token),
+                _servers.Redis, new ReplayLockScope(Plan.Projection, Plan.TenantId, _request.Shard), _request.Options.LockExpiry, _timeProvider, WarnOfWait, token),
             cancellationToken).ConfigureAwait(false);
-        return runLock ?? throw _failures.Locked(holder);
+        return runLock ?? throw _failures.Locked(occupant!);
 
-        void WarnOfWait(ReplayLockHolder? other) => _messages.TrySend(new ReplayWarningMessage(_failures.WaitingFor(other)));
+        void WarnOfWait(ReplayLockOccupant other) => _messages.TrySend(new ReplayWarningMessage(_failures.WaitingFor(other)));
     }
 
     private async Task ReportStartAsync(RunReporter reporter, CancellationToken cancellationToken)
     {
         var options = _request.Options;
+        var shard = _request.Shard is { } given ? $", of shard {given}" : "";
         await reporter.StepAsync(
             "start",
             entry => entry with
             {
-                Message = string.Create(CultureInfo.InvariantCulture, $"Replaying events of aggregates active since {Plan.Since:yyyy-MM-dd HH:mm:ss} UTC."),
+                Message = string.Create(CultureInfo.InvariantCulture, $"Replaying events of aggregates active since {Plan.Since:yyyy-MM-dd HH:mm:ss} UTC{shard}."),
                 Arguments = new ReplayLogArguments(Plan.Since, options.BatchSize, options.AggregateBatchSize, options.Concurrency, DryRun: false),
             },
             cancellationToken).ConfigureAwait(false);
@@ -260,7 +261,7 @@ public sealed class ReplayRun : IAsyncDisposable
         if (_request.Options.LogDirectory is not { } directory) return null;
         try
         {
-            return ReplayLogWriter.Create(directory, _request.Projection.Definition.Name, _timeProvider.GetUtcNow());
+            return ReplayLogWriter.Create(directory, _request.Projection.Definition.Name, _timeProvider.GetUtcNow(), _request.Shard);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {

@@ -7,7 +7,8 @@ namespace ProjectionReplay.Replay;
 /// <summary>Why a run does not start or has to stop, in words for the operator.</summary>
 internal sealed class RunFailures(ReplayRequest request)
 {
-    private readonly string _subject = $"projection '{request.Projection.Definition.Name}' for tenant '{request.TenantId}'";
+    private readonly string _subject =
+        $"{(request.Shard is { } shard ? $"shard {shard} of " : "")}projection '{request.Projection.Definition.Name}' for tenant '{request.TenantId}'";
 
     /// <summary>How the run is to be run again.</summary>
     private string Again => request.IsRebuild
@@ -24,13 +25,15 @@ internal sealed class RunFailures(ReplayRequest request)
         ReplayError.RebuildInterrupted,
         $"A rebuild of {_subject} was interrupted, so that its counters hold only a part. Run again with -Rebuild.");
 
-    public ReplayException Locked(ReplayLockHolder? holder) => new(
+    public ReplayException Locked(ReplayLockOccupant other) => new(
         ReplayError.ReplayLocked,
-        $"Another replay of {_subject} is at work: {holder?.ToString() ?? "its holder cannot be told"}. Wait for it to end, or stop it, then try again.");
+        IsOfSameScope(other)
+            ? $"Another replay of {_subject} is at work: {Describe(other)}. Wait for it to end, or stop it, then try again."
+            : $"A replay for {other.Scope} is at work: {Describe(other)}. It has aggregates in common with {_subject}: only shards of one count run side by side. Wait for it to end, or stop it, then try again.");
 
-    public string WaitingFor(ReplayLockHolder? holder) => string.Create(
+    public string WaitingFor(ReplayLockOccupant other) => string.Create(
         CultureInfo.InvariantCulture,
-        $"The lock of {_subject} is held by {holder?.ToString() ?? "an unknown run"}. Waiting up to {request.Options.LockExpiry.TotalSeconds:0.###} s, in case that run died.");
+        $"{(IsOfSameScope(other) ? $"The lock of {_subject}" : $"The lock for {other.Scope}, in the way of {_subject},")} is held by {other.Holder?.ToString() ?? "an unknown run"}. Waiting up to {request.Options.LockExpiry.TotalSeconds:0.###} s, in case that run died.");
 
     public ReplayException LockLost(ReplayLock runLock, Exception exception) => runLock.RenewalFault is { } fault
         ? new ReplayException(
@@ -67,4 +70,8 @@ internal sealed class RunFailures(ReplayRequest request)
                 """),
             exception);
     }
+
+    private static string Describe(ReplayLockOccupant other) => other.Holder?.ToString() ?? "its holder cannot be told";
+
+    private bool IsOfSameScope(ReplayLockOccupant other) => other.Scope.TenantId == request.TenantId && other.Scope.Shard == request.Shard;
 }

@@ -9,7 +9,7 @@ namespace ProjectionReplay.PowerShell;
 internal static class PreviousRunQuestion
 {
     /// <summary>Asks, unless there is nobody to ask: then the answer is <see cref="PreviousRunAnswer.Refuse"/>.</summary>
-    public static PreviousRunAnswer Ask(PSHost host, ReplayPlan plan)
+    public static PreviousRunAnswer Ask(PSHost host, ReplayPlan plan, string target)
     {
         if (!Interactivity.CanAsk(host, Environment.GetCommandLineArgs(), Console.IsInputRedirected)) return PreviousRunAnswer.Refuse;
 
@@ -20,7 +20,7 @@ internal static class PreviousRunQuestion
             new(Strings.ChoiceCleanUp, Strings.ChoiceCleanUpHelp),
             new(Strings.ChoiceCancel, Strings.ChoiceCancelHelp),
         };
-        var message = Strings.PreviousRunQuestion.With(plan.Projection, plan.TenantId, plan.PreviousCompletedCount, plan.StaleMarkerCount);
+        var message = Strings.PreviousRunQuestion.With(target, plan.PreviousCompletedCount, plan.StaleMarkerCount);
         try
         {
             return host.UI.PromptForChoice(Strings.PreviousRunCaption, message, choices, defaultChoice: 0) switch

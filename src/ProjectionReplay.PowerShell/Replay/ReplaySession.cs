@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Management.Automation;
+using ProjectionReplay.Events;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Replay;
 
@@ -23,15 +24,25 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
     /// <summary>Whether the operator chose to stop: nothing more is replayed.</summary>
     public bool IsEnded { get; private set; }
 
-    /// <summary>Replays a projection for a tenant.</summary>
+    /// <summary>Replays a projection for a tenant, or for a shard of it.</summary>
     /// <exception cref="ReplayException">It failed.</exception>
     /// <exception cref="PipelineStoppedException">The pipeline was stopped.</exception>
-    public void Replay(IFoldProjection projection, string tenantId, DateTime since)
+    public void Replay(IFoldProjection projection, string tenantId, DateTime since, ReplayShard? shard)
     {
-        var request = new ReplayRequest { Projection = projection, TenantId = tenantId, Since = new DateTimeOffset(since), IsRebuild = IsRebuild, Options = options };
-        var target = Strings.ReplayTarget.With(projection.Definition.Name, tenantId);
+        var request = new ReplayRequest
+        {
+            Projection = projection,
+            TenantId = tenantId,
+            Since = new DateTimeOffset(since),
+            Shard = shard,
+            IsRebuild = IsRebuild,
+            Options = options,
+        };
+        var name = projection.Definition.Name;
+        var target = shard is null ? Strings.ReplayTarget.With(name, tenantId) : Strings.ReplayTargetShard.With(name, tenantId, shard);
+        var activity = shard is null ? Strings.ProgressActivity.With(name, tenantId) : Strings.ProgressActivityShard.With(name, tenantId, shard);
         var messages = new ReplayMessages();
-        var progress = new ProgressBars(cmdlet.CommandRuntime, cmdlet.Host, Strings.ProgressActivity.With(projection.Definition.Name, tenantId));
+        var progress = new ProgressBars(cmdlet.CommandRuntime, cmdlet.Host, activity);
         var pump = new EnginePump(cmdlet, messages, progress, stopping);
         Task<ReplayRun>? preparation = null;
         try
@@ -62,7 +73,7 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
             return;
         }
 
-        switch (Decide(plan))
+        switch (Decide(plan, target))
         {
             case PreviousRunAnswer.Refuse:
                 pump.Run(token => run.ExecuteAsync(PreviousRunAction.Refuse, token));
@@ -83,10 +94,10 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
         }
     }
 
-    private PreviousRunAnswer Decide(ReplayPlan plan)
+    private PreviousRunAnswer Decide(ReplayPlan plan, string target)
     {
         var found = plan.PreviousCompletedCount > 0 || plan.StaleMarkerCount > 0;
-        return found && !IsRebuild && PreviousRun == PreviousRunAnswer.Refuse ? PreviousRunQuestion.Ask(cmdlet.Host, plan) : PreviousRun;
+        return found && !IsRebuild && PreviousRun == PreviousRunAnswer.Refuse ? PreviousRunQuestion.Ask(cmdlet.Host, plan, target) : PreviousRun;
     }
 
     private static string Describe(DateTime since) => since.ToString(

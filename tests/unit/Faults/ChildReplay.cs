@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using ProjectionReplay.Cmdlets;
+using ProjectionReplay.Events;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;
 
@@ -47,22 +48,41 @@ internal static class ChildReplay
         TestServers servers, double milliseconds, string projection, string tenantId, int aggregateBatchSize, string action)
     {
         string[] arguments = [projection, tenantId, aggregateBatchSize.ToString(CultureInfo.InvariantCulture), action];
-        var (exitCode, output) = await RunAsync(servers, arguments, "REPLAY_KILL_AFTER", milliseconds.ToString(CultureInfo.InvariantCulture));
+        var (exitCode, output) = await RunAsync(servers, arguments, ("REPLAY_KILL_AFTER", milliseconds.ToString(CultureInfo.InvariantCulture)));
         Assert.True(exitCode == KilledExitCode || exitCode == 0, $"The child should have been killed or have succeeded, but ended with {exitCode}:\n{output}");
         return exitCode == KilledExitCode;
     }
 
+    /// <summary>Replays one shard of all subjects, until the process kills itself when each of them is at a boundary.</summary>
+    public static async Task KillShardAtAsync(TestServers servers, ReplayShard shard, ReplayBoundary boundary, IReadOnlyCollection<FaultSubject> subjects)
+    {
+        var side = boundary.IsBefore ? "before" : "after";
+        var (exitCode, output) = await RunAsync(
+            servers,
+            Arguments(subjects, PreviousRunAction.Refuse),
+            ("REPLAY_SHARD", shard.ToString()),
+            ("REPLAY_KILL_AT", string.Create(CultureInfo.InvariantCulture, $"{boundary.Batch}:{boundary.Phase}:{side}")));
+        Assert.True(exitCode == KilledExitCode, $"Shard {shard} should have been killed at {boundary}, but ended with {exitCode}:\n{output}");
+    }
+
+    /// <summary>Replays shards of all subjects to their end, each shard in a process of its own, all at once.</summary>
+    public static Task RunShardsAsync(
+        TestServers servers, IEnumerable<ReplayShard> shards, IReadOnlyCollection<FaultSubject> subjects, PreviousRunAction previousRun = PreviousRunAction.Refuse) =>
+        Task.WhenAll(shards.Select(async shard =>
+        {
+            var (exitCode, output) = await RunAsync(servers, Arguments(subjects, previousRun), ("REPLAY_SHARD", shard.ToString()));
+            Assert.True(exitCode == 0, $"Shard {shard} should have succeeded, but ended with {exitCode}:\n{output}");
+        }));
+
     private static Task<(int ExitCode, string Output)> RunAsync(
         TestServers servers, IEnumerable<FaultSubject> subjects, PreviousRunAction previousRun, string killVariable, string kill) =>
-        RunAsync(
-            servers,
-            subjects.SelectMany(subject => (string[])
-                [subject.Name, subject.Tenant.Id, subject.AggregateBatchSize.ToString(CultureInfo.InvariantCulture), previousRun.ToString()]),
-            killVariable,
-            kill);
+        RunAsync(servers, Arguments(subjects, previousRun), (killVariable, kill));
+
+    private static IEnumerable<string> Arguments(IEnumerable<FaultSubject> subjects, PreviousRunAction previousRun) => subjects.SelectMany(subject => (string[])
+        [subject.Name, subject.Tenant.Id, subject.AggregateBatchSize.ToString(CultureInfo.InvariantCulture), previousRun.ToString()]);
 
     private static async Task<(int ExitCode, string Output)> RunAsync(
-        TestServers servers, IEnumerable<string> arguments, string killVariable, string kill)
+        TestServers servers, IEnumerable<string> arguments, params (string Name, string Value)[] environment)
     {
         var start = new ProcessStartInfo(
             Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet",
@@ -75,9 +95,9 @@ internal static class ChildReplay
                 ["CLICKHOUSE_URL"] = servers.ClickHouseUrl,
                 ["REDIS_URL"] = servers.RedisUrl,
                 ["DATABASE_URL"] = servers.DatabaseUrl,
-                [killVariable] = kill,
             },
         };
+        foreach (var (name, value) in environment) start.Environment[name] = value;
         using var process = Process.Start(start)!;
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();

@@ -1,4 +1,5 @@
 using ProjectionReplay.Configuration;
+using ProjectionReplay.Events;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.ExperimentRunState;
@@ -53,6 +54,7 @@ internal sealed class FaultSubject
         ReplayOptions? options = null,
         ReplayConnections? connections = null,
         TimeProvider? timeProvider = null,
+        ReplayShard? shard = null,
         CancellationToken cancellationToken = default) =>
         ReplayOutcome.RunAsync(
             _servers,
@@ -62,6 +64,7 @@ internal sealed class FaultSubject
             previousRun,
             connections: connections,
             timeProvider: timeProvider,
+            shard: shard,
             cancellationToken: cancellationToken);
 
     /// <summary>Does what Clear-ReplayMarker does.</summary>

@@ -76,7 +76,7 @@ public sealed class RandomFaultTests(TestServers servers)
             },
         };
         var outcome = await subject.RunAsync(
-            action, options, linked.Connections, fault == Fault.Outage ? new HastyTime() : null, cancellation.Token);
+            action, options, linked.Connections, fault == Fault.Outage ? new HastyTime() : null, cancellationToken: cancellation.Token);
 
         // A fault that comes too late for the run, and one that is got over, leave a run that succeeded.
         var isExpected = outcome.Exception is null || fault switch

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Coordination;
+using ProjectionReplay.Events;
 using ProjectionReplay.Faults;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Replay;
@@ -62,6 +63,24 @@ public sealed class ClearWhileRunningTests(TestServers servers) : IAsyncDisposab
     [Theory]
     [InlineData(ClearTenant)]
     [InlineData(ClearAll)]
+    public async Task A_shard_at_work_refuses_and_is_named(string clear)
+    {
+        await LeaveMarkerAsync("t1");
+        await using (await TakeLockAsync("t1", new ReplayShard(2, 4)))
+        {
+            var message = Run(clear, "t1").ShouldFailWith("ReplayInProgress");
+
+            Assert.Contains($"process {Environment.ProcessId} on host '{Environment.MachineName}', since 2", message, StringComparison.Ordinal);
+            Assert.Contains("for shard 2/4 of tenant 't1'", message, StringComparison.Ordinal);
+            Assert.Equal(1, await MarkerCountAsync());
+        }
+
+        Assert.Equal([1L], Run(clear, "t1").ShouldSucceed().Values("MarkersRemoved"));
+    }
+
+    [Theory]
+    [InlineData(ClearTenant)]
+    [InlineData(ClearAll)]
     public async Task What_holds_a_lock_and_cannot_be_told_is_taken_for_a_run(string clear)
     {
         await LeaveMarkerAsync("t1");
@@ -106,8 +125,8 @@ public sealed class ClearWhileRunningTests(TestServers servers) : IAsyncDisposab
     public async Task A_projection_is_not_taken_for_those_whose_names_begin_alike_or_that_it_would_match()
     {
         await LeaveMarkerAsync("t1");
-        await using var longer = (await ReplayLock.TryTakeAsync(await RedisAsync(), _projection + "2", "t1", TimeProvider.System, default)).Lock;
-        await using var matching = (await ReplayLock.TryTakeAsync(await RedisAsync(), _projection[..^1] + "?", "t1", TimeProvider.System, default)).Lock;
+        await using var longer = (await ReplayLock.TryTakeAsync(await RedisAsync(), new(_projection + "2", "t1"), TimeProvider.System, default)).Lock;
+        await using var matching = (await ReplayLock.TryTakeAsync(await RedisAsync(), new(_projection[..^1] + "?", "t1"), TimeProvider.System, default)).Lock;
 
         Assert.Equal([1L], Run(ClearAll).ShouldSucceed().Values("MarkersRemoved"));
     }
@@ -171,12 +190,12 @@ public sealed class ClearWhileRunningTests(TestServers servers) : IAsyncDisposab
         {
             // Not before it is at work: it would be refused itself.
             if (await MarkerCountAsync() == 100_000) continue;
-            var (taken, occupant) = await ReplayLock.TryTakeAsync(await RedisAsync(), _projection, "t1", TimeProvider.System, default);
+            var (taken, occupant) = await ReplayLock.TryTakeAsync(await RedisAsync(), new(_projection, "t1"), TimeProvider.System, default);
             if (taken is not null) await taken.DisposeAsync();
             if (await MarkerCountAsync() == 0) break;
             looks++;
             Assert.Null(taken);
-            Assert.Equal(isForAll, occupant!.TenantId is null);
+            Assert.Equal(isForAll, occupant!.Scope.TenantId is null);
         }
 
         Assert.Equal([100_000L], (await clearing).ShouldSucceed().Values("MarkersRemoved"));
@@ -215,10 +234,10 @@ public sealed class ClearWhileRunningTests(TestServers servers) : IAsyncDisposab
     private async Task<long> MarkerCountAsync() => await servers.Redis.HashLengthAsync($"projection-replay:cutoff:{_projection}");
 
     /// <summary>Takes the lock as a run of this process would.</summary>
-    private async Task<ReplayLock> TakeLockAsync(string tenant)
+    private async Task<ReplayLock> TakeLockAsync(string tenant, ReplayShard? shard = null)
     {
         var (taken, _) = await ReplayLock.TakeAsync(
-            await RedisAsync(), _projection, tenant, TimeSpan.FromSeconds(3), TimeProvider.System, _ => { }, TestContext.Current.CancellationToken);
+            await RedisAsync(), new(_projection, tenant, shard), TimeSpan.FromSeconds(3), TimeProvider.System, _ => { }, TestContext.Current.CancellationToken);
         return Assert.IsType<ReplayLock>(taken);
     }
 

@@ -1,3 +1,4 @@
+using ProjectionReplay.Events;
 using ProjectionReplay.Logging;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Servers;
@@ -44,6 +45,7 @@ internal sealed record ReplayOutcome(
         Configuration.ReplayConnections? connections = null,
         bool isLive = false,
         bool isRebuild = false,
+        ReplayShard? shard = null,
         TimeProvider? timeProvider = null,
         CancellationToken cancellationToken = default)
     {
@@ -58,6 +60,7 @@ internal sealed record ReplayOutcome(
                 Projection = projection,
                 TenantId = tenant.Id,
                 Since = since ?? new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero),
+                Shard = shard,
                 IsRebuild = isRebuild,
 
                 // Where no live system is at work, nothing is going to be staged.
