@@ -28,12 +28,12 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
     /// has. One pass over the narrow columns; holds nothing in memory.
     /// </summary>
     public Task DiscoverAsync(EventSelection selection, AggregateVisitor visit, CancellationToken cancellationToken) =>
-        VisitAsync(Selected(selection), [.. Bind(selection)], selection, visit, cancellationToken);
+        VisitAsync(Selected(selection), [.. Bind(selection), new("since", "UInt64", Milliseconds(selection.Since))], visit, cancellationToken);
 
     /// <summary>Visits those aggregates of a range.</summary>
     public Task DiscoverAsync(
         EventSelection selection, AggregateRange range, AggregateVisitor visit, CancellationToken cancellationToken) =>
-        VisitAsync(InRange(selection), [.. Bind(selection, range)], selection, visit, cancellationToken);
+        VisitAsync(InRange(selection), [.. Bind(selection, range)], visit, cancellationToken);
 
     /// <summary>When the first of all events happened; null when there is none.</summary>
     public async Task<DateTimeOffset?> FindFirstTimestampAsync(EventSelection selection, CancellationToken cancellationToken)
@@ -48,13 +48,27 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         return first == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(first - 1);
     }
 
-    /// <summary>The number of rows of a range. Reads neither payloads nor event ids.</summary>
+    /// <summary>The number of all rows, those of aggregates that have been quiet since included.</summary>
+    public Task<long> CountRowsAsync(EventSelection selection, CancellationToken cancellationToken) =>
+        ReadCountAsync(
+            $"""
+            SELECT count()
+            FROM event_log
+            WHERE {Selected(selection)}
+            SETTINGS {NoSkipIndexes}
+            """,
+            [.. Bind(selection)],
+            cancellationToken);
+
+    /// <summary>
+    /// The number of rows of a range that <see cref="ReadAsync"/> would send. Reads neither payloads nor event ids.
+    /// </summary>
     public Task<long> CountRowsAsync(EventSelection selection, AggregateRange range, CancellationToken cancellationToken) =>
         ReadCountAsync(
             $"""
             SELECT count()
             FROM event_log
-            WHERE {InRange(selection)}
+            WHERE {Wanted(selection)}
             SETTINGS {NoSkipIndexes}
             """,
             [.. Bind(selection, range)],
@@ -83,7 +97,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             $"""
             SELECT AggregateType, AggregateId, count()
             FROM event_log
-            WHERE {InRange(selection)}
+            WHERE {Wanted(selection)}
             GROUP BY AggregateType, AggregateId
             SETTINGS optimize_aggregation_in_order = 1, {NoSkipIndexes}
             """,
@@ -93,7 +107,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
 
     /// <summary>Starts reading the events of a range, in key order.</summary>
     /// <param name="selection">Whose events, and which types.</param>
-    /// <param name="range">The aggregates. Others that stand between them come too.</param>
+    /// <param name="range">The aggregates. Others that stand between them come too, unless the selection is sparse.</param>
     /// <param name="columns">The columns to read beside those that are always read.</param>
     /// <param name="freshness">Rows inserted less than this before the query started are fresh, by the server's clock.</param>
     /// <param name="pageSize">Rows that ClickHouse sends at a time.</param>
@@ -116,7 +130,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         var sql = $$"""
             SELECT AggregateId, EventId, EventType, EventTimestamp, CreatedAt > now64(3) - toIntervalMillisecond({freshness:UInt32}){{optional}}
             FROM event_log
-            WHERE {{InRange(selection)}}
+            WHERE {{Wanted(selection)}}
             ORDER BY AggregateId, EventTimestamp, EventId
             SETTINGS optimize_read_in_order = 1, {{NoSkipIndexes}}, output_format_parallel_formatting = 0
             """;
@@ -144,6 +158,15 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
           AND EventType IN {eventTypes:Array(String)}
         """ + InShard(selection);
 
+    /// <summary>
+    /// The rows of a range that are worth sending. The partitions before the moment are not even looked at for it, and
+    /// GLOBAL makes no difference but on a distributed table, where it has to be.
+    /// </summary>
+    private static string Wanted(EventSelection selection) => InRange(selection) + (!selection.IsSparse ? "" : $$"""
+
+          AND AggregateId GLOBAL IN (SELECT AggregateId FROM event_log WHERE {{InRange(selection)}} AND EventTimestamp >= {since:UInt64})
+        """);
+
     private static string InShard(EventSelection selection) => selection.Shard is null ? "" : """
 
           AND cityHash64(AggregateId) % {shardCount:UInt64} = {shardIndex:UInt64}
@@ -161,7 +184,10 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         new("aggregateType", "String", range.AggregateType),
         new("firstId", "String", range.FirstId),
         new("lastId", "String", range.LastId),
+        new("since", "UInt64", Milliseconds(selection.Since)),
     ];
+
+    private static ulong Milliseconds(DateTimeOffset since) => (ulong)Math.Max(0, since.ToUnixTimeMilliseconds());
 
     private static IEnumerable<ClickHouseParameter> BindCommon(EventSelection selection)
     {
@@ -173,7 +199,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
     }
 
     private Task VisitAsync(
-        string where, List<ClickHouseParameter> parameters, EventSelection selection, AggregateVisitor visit, CancellationToken cancellationToken) =>
+        string where, IReadOnlyList<ClickHouseParameter> parameters, AggregateVisitor visit, CancellationToken cancellationToken) =>
         ReadAggregatesAsync(
             $$"""
             SELECT AggregateType, AggregateId, count()
@@ -184,7 +210,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             ORDER BY AggregateType, AggregateId
             SETTINGS optimize_aggregation_in_order = 1, {{NoSkipIndexes}}
             """,
-            [.. parameters, new("since", "UInt64", (ulong)Math.Max(0, selection.Since.ToUnixTimeMilliseconds()))],
+            parameters,
             visit,
             cancellationToken);
 

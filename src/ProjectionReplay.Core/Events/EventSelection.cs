@@ -7,7 +7,14 @@ namespace ProjectionReplay.Events;
 /// <param name="Since">Aggregates with an event at or after this moment are replayed, each from its first event on.</param>
 /// <param name="Shard">The part of the aggregates; null means all.</param>
 internal sealed record EventSelection(
-    string TenantId, IReadOnlyList<string> AggregateTypes, IReadOnlyList<string> EventTypes, DateTimeOffset Since, ReplayShard? Shard = null);
+    string TenantId, IReadOnlyList<string> AggregateTypes, IReadOnlyList<string> EventTypes, DateTimeOffset Since, ReplayShard? Shard = null)
+{
+    /// <summary>
+    /// Whether most events are of aggregates that have been quiet since, so that it pays to have the server leave those
+    /// out where a range is read.
+    /// </summary>
+    public bool IsSparse { get; init; }
+}
 
 /// <summary>Aggregates of one type that stand together in the event log's key order, both ends included.</summary>
 internal readonly record struct AggregateRange(string AggregateType, string FirstId, string LastId);

@@ -8,13 +8,17 @@ namespace ProjectionReplay.Replay;
 /// <summary>What a discovery found, cut into batches.</summary>
 internal sealed class DiscoveredAggregates
 {
-    private DiscoveredAggregates(BatchPlanner planner, AggregateFilter keys)
+    private DiscoveredAggregates(EventSelection selection, BatchPlanner planner, AggregateFilter keys)
     {
+        Selection = selection;
         Batches = planner.Batches;
         AggregateCount = planner.AggregateCount;
         EventCount = planner.EventCount;
         Keys = keys;
     }
+
+    /// <summary>Which events, and whether they are sparse.</summary>
+    public EventSelection Selection { get; }
 
     /// <summary>The batches, in key order.</summary>
     public IReadOnlyList<PlannedBatch> Batches { get; }
@@ -56,7 +60,8 @@ internal sealed class DiscoveredAggregates
             },
             cancellationToken).ConfigureAwait(false);
         planner.Finish();
-        return new DiscoveredAggregates(planner, new AggregateFilter(selection.TenantId, types, ambiguous, ShardKeys.Of(selection)));
+        var isSparse = planner.EventCount > 0 && planner.EventCount < await log.CountRowsAsync(selection, cancellationToken).ConfigureAwait(false) / 2;
+        return new DiscoveredAggregates(selection with { IsSparse = isSparse }, planner, new AggregateFilter(selection.TenantId, types, ambiguous, ShardKeys.Of(selection)));
 
         AggregateKey Key(string type, ReadOnlySpan<byte> id) => new(selection.TenantId, type, Encoding.UTF8.GetString(id));
     }

@@ -253,7 +253,7 @@ public sealed class ReplayRun : IAsyncDisposable
         DiscoveredAggregates discovery, BatchContext context, ReplayLock runLock, CancellationToken cancellationToken)
     {
         context.Reporter.Start(discovery.AggregateCount, discovery.Batches.Count);
-        return new BatchPipeline(context, discovery.Batches, _failures, runLock).RunAsync(cancellationToken);
+        return new BatchPipeline(context with { Selection = discovery.Selection }, discovery.Batches, _failures, runLock).RunAsync(cancellationToken);
     }
 
     private ReplayLogWriter? OpenLog()
