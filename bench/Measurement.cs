@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace ProjectionReplay.Bench;
 
 /// <summary>How to measure; 0 stands for what Invoke-ProjectionReplay does by default.</summary>
@@ -43,8 +45,10 @@ internal sealed record Measurement
     /// <summary>The memory in use before the first replay.</summary>
     public required long IdleMegabytes { get; init; }
 
+    [JsonIgnore]
     public double RawRate => Events / Median(Raw);
 
+    [JsonIgnore]
     public double ReplayRate => Events / Median(Replay);
 
     public static double Median(IReadOnlyList<double> values)

@@ -151,9 +151,20 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
         var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
         await using (transaction.ConfigureAwait(false))
         {
-            var record = _ledger.Add(entries);
-            await ExecuteAsync(connection, transaction, [record, Increment(Coalesce(gathered))], entries, cancellationToken).ConfigureAwait(false);
-            if (record.RecordsAffected != entries.Count) return false;
+            try
+            {
+                await _ledger.AddAsync(connection, entries, cancellationToken).ConfigureAwait(false);
+            }
+            catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
+            {
+                return false;
+            }
+            catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.ProgramLimitExceeded)
+            {
+                throw TooLong(entries, exception);
+            }
+
+            await ExecuteAsync(connection, transaction, [Increment(Coalesce(gathered))], entries, cancellationToken).ConfigureAwait(false);
             await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
             return true;
         }
