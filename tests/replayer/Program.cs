@@ -3,7 +3,7 @@
 //   ProjectionReplay.TestReplayer (<projection> <tenant> <aggregate batch size> <Refuse|Resume|Restart|Rebuild>)...
 //
 // All of them run at once. The servers come from CLICKHOUSE_URL, REDIS_URL and DATABASE_URL.
-// REPLAY_SHARD=<i/n> makes them replays of a shard.
+// REPLAY_SHARD=<i/n> makes them replays of a shard, REPLAY_CONCURRENCY=<n> has them work on so many streams at once.
 // REPLAY_KILL_AT=<batch>:<phase>:<before|after> kills the process when every run has come to that boundary of the cycle,
 // REPLAY_KILL_AFTER=<ms> that long after the runs began. Ends with 0, or with 1 after it printed an error.
 using System.Diagnostics;
@@ -18,6 +18,7 @@ var killAfter = Environment.GetEnvironmentVariable("REPLAY_KILL_AFTER") is { Len
     ? TimeSpan.FromMilliseconds(double.Parse(delay, CultureInfo.InvariantCulture))
     : (TimeSpan?)null;
 var shard = Environment.GetEnvironmentVariable("REPLAY_SHARD") is { Length: > 0 } part ? ReplayShard.Parse(part) : null;
+var concurrency = Environment.GetEnvironmentVariable("REPLAY_CONCURRENCY") is { Length: > 0 } streams ? int.Parse(streams, CultureInfo.InvariantCulture) : 10;
 var subjects = args.Chunk(4).ToList();
 var arrivals = 0;
 var engine = new ReplayEngine(new ReplayConnections(directory: null));
@@ -35,7 +36,12 @@ Task<ReplayRun> PrepareAsync(string[] subject) => OrExitAsync(subject, () =>
         Since = DateTimeOffset.UnixEpoch,
         Shard = shard,
         IsRebuild = subject[3] == "Rebuild",
-        Options = new ReplayOptions { AggregateBatchSize = int.Parse(subject[2], CultureInfo.InvariantCulture), Probe = ProbeAsync },
+        Options = new ReplayOptions
+        {
+            AggregateBatchSize = int.Parse(subject[2], CultureInfo.InvariantCulture),
+            Concurrency = concurrency,
+            Probe = ProbeAsync,
+        },
     };
     var messages = new ReplayMessages();
     _ = ReadAsync(messages);

@@ -74,6 +74,18 @@ internal static class ChildReplay
             Assert.True(exitCode == 0, $"Shard {shard} should have succeeded, but ended with {exitCode}:\n{output}");
         }));
 
+    /// <summary>Replays a projection to its end, in a process whose thread pool may have so many threads and no more.</summary>
+    public static async Task RunOnThreadsAsync(TestServers servers, int threads, int concurrency, string projection, string tenantId)
+    {
+        string[] arguments = [projection, tenantId, "100000", nameof(PreviousRunAction.Refuse)];
+        var (exitCode, output) = await RunAsync(
+            servers,
+            arguments,
+            ("DOTNET_ThreadPool_ForceMaxWorkerThreads", threads.ToString("X", CultureInfo.InvariantCulture)),
+            ("REPLAY_CONCURRENCY", concurrency.ToString(CultureInfo.InvariantCulture)));
+        Assert.True(exitCode == 0, $"The replay should have succeeded, but ended with {exitCode}:\n{output}");
+    }
+
     private static Task<(int ExitCode, string Output)> RunAsync(
         TestServers servers, IEnumerable<FaultSubject> subjects, PreviousRunAction previousRun, string killVariable, string kill) =>
         RunAsync(servers, Arguments(subjects, previousRun), (killVariable, kill));
