@@ -61,6 +61,25 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
     public Task ForgetCompletedAsync(IEnumerable<RedisValue> keys, CancellationToken cancellationToken) =>
         ForEachChunkAsync(keys, chunk => Database.SetRemoveAsync(_completedKey, chunk), cancellationToken);
 
+    /// <summary>
+    /// Forgets all that is completed, of whichever tenant, if it is so many aggregates; else nothing. Checked and done at
+    /// once. Looking through a large set for one's own takes seconds.
+    /// </summary>
+    public Task<bool> TryForgetAllCompletedAsync(long count, CancellationToken cancellationToken)
+    {
+        var transaction = Database.CreateTransaction();
+        transaction.AddCondition(Condition.SetLengthEqual(_completedKey, count));
+        var removed = transaction.ExecuteAsync("UNLINK", _completedKey);
+        return ForgottenAsync().WaitAsync(cancellationToken);
+
+        async Task<bool> ForgottenAsync()
+        {
+            if (!await transaction.ExecuteAsync().ConfigureAwait(false)) return false;
+            await removed.ConfigureAwait(false);
+            return true;
+        }
+    }
+
     /// <summary>Records that a tenant's counters are being rebuilt: until it is done they hold only a part.</summary>
     public Task BeginRebuildAsync(string tenantId, CancellationToken cancellationToken) =>
         Database.StringSetAsync(_rebuildPrefix + tenantId, "begun").WaitAsync(cancellationToken);

@@ -8,13 +8,14 @@ namespace ProjectionReplay.Replay;
 /// <summary>What a discovery found, cut into batches.</summary>
 internal sealed class DiscoveredAggregates
 {
-    private DiscoveredAggregates(EventSelection selection, BatchPlanner planner, AggregateFilter keys)
+    private DiscoveredAggregates(EventSelection selection, BatchPlanner planner, AggregateFilter keys, bool hasDistinctKeys)
     {
         Selection = selection;
         Batches = planner.Batches;
         AggregateCount = planner.AggregateCount;
         EventCount = planner.EventCount;
         Keys = keys;
+        HasDistinctKeys = hasDistinctKeys;
     }
 
     /// <summary>Which events, and whether they are sparse.</summary>
@@ -31,6 +32,9 @@ internal sealed class DiscoveredAggregates
 
     /// <summary>Tells the key strings of the tenant, or of the shard, from its neighbours'.</summary>
     public AggregateFilter Keys { get; }
+
+    /// <summary>Whether no two of the aggregates have the same key string, which takes a colon in a type.</summary>
+    public bool HasDistinctKeys { get; }
 
     /// <summary>Looks for the aggregates that a run is to replay.</summary>
     /// <param name="log">The event log.</param>
@@ -61,7 +65,11 @@ internal sealed class DiscoveredAggregates
             cancellationToken).ConfigureAwait(false);
         planner.Finish();
         var isSparse = planner.EventCount > 0 && planner.EventCount < await log.CountRowsAsync(selection, cancellationToken).ConfigureAwait(false) / 2;
-        return new DiscoveredAggregates(selection with { IsSparse = isSparse }, planner, new AggregateFilter(selection.TenantId, types, ambiguous, ShardKeys.Of(selection)));
+        return new DiscoveredAggregates(
+            selection with { IsSparse = isSparse },
+            planner,
+            new AggregateFilter(selection.TenantId, types, ambiguous, ShardKeys.Of(selection)),
+            hasDistinctKeys: !types.Exists(type => type.Contains(':', StringComparison.Ordinal)));
 
         AggregateKey Key(string type, ReadOnlySpan<byte> id) => new(selection.TenantId, type, Encoding.UTF8.GetString(id));
     }

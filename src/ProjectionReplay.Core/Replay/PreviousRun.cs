@@ -28,6 +28,17 @@ internal sealed class PreviousRun(ReplayMarkers markers, AggregateFilter filter)
     public Task<long> ForgetCompletedAsync(CancellationToken cancellationToken) =>
         RemoveAsync(() => markers.CompletedAsync(filter, cancellationToken), markers.ForgetCompletedAsync, cancellationToken);
 
+    /// <summary>Forgets what a run that found nothing completed has completed.</summary>
+    /// <param name="replayed">How many aggregates it replayed, no two of which have the same key string.</param>
+    /// <param name="cancellationToken">Abandons the work.</param>
+    public async Task<long> ForgetOwnAsync(long replayed, CancellationToken cancellationToken)
+    {
+        // They are all in the set, so that there are no others when the set is as large.
+        return await markers.TryForgetAllCompletedAsync(replayed, cancellationToken).ConfigureAwait(false)
+            ? replayed
+            : await ForgetCompletedAsync(cancellationToken).ConfigureAwait(false);
+    }
+
     private static async Task<long> RemoveAsync(
         Func<IAsyncEnumerable<string>> scan, Func<IReadOnlyList<RedisValue>, CancellationToken, Task> remove, CancellationToken cancellationToken)
     {

@@ -130,7 +130,10 @@ public sealed class ReplayRun : IAsyncDisposable
             }
 
             await _faults.CallAsync(
-                Server.Redis, "Clearing the completed set", _previous.ForgetCompletedAsync, cancellationToken).ConfigureAwait(false);
+                Server.Redis,
+                "Clearing the completed set",
+                token => context.IsResuming || _request.IsRebuild || !_discovery.HasDistinctKeys ? _previous.ForgetCompletedAsync(token) : _previous.ForgetOwnAsync(replayed, token),
+                cancellationToken).ConfigureAwait(false);
             await reporter.StepAsync(
                 "complete",
                 entry => entry with

@@ -1,0 +1,143 @@
+# Runs every PowerShell block of the documentation, page by page, in the order in which a reader would.
+
+BeforeDiscovery {
+    $root = Resolve-Path (Join-Path $PSScriptRoot '../..')
+    $pages = Get-Item (Join-Path $root 'README.md'), (Join-Path $root 'docs/*.md') -Exclude about_* | ForEach-Object {
+        $text = Get-Content $_ -Raw
+        $number = 0
+        $blocks = [regex]::Matches($text, '(?ms)^```powershell\r?\n(.*?)^```') | ForEach-Object {
+            $line = ($text.Substring(0, $_.Index) -split "`n").Count + 1
+            @{ Line = $line; Code = $_.Groups[1].Value; Title = ($_.Groups[1].Value.Trim() -split "`n")[0] }
+        }
+        if ($blocks) { @{ Page = $_.Name; Blocks = @($blocks) } }
+    }
+}
+
+BeforeAll {
+    $root = Resolve-Path (Join-Path $PSScriptRoot '../..')
+    $manifest = Resolve-Path (Join-Path $PSScriptRoot '../../ProjectionReplay.psd1')
+    Import-Module $manifest -Force
+    . (Join-Path $PSScriptRoot 'Sandbox.ps1')
+    $sandbox = Start-Sandbox -Seed 3000
+    $env:CLICKHOUSE_URL = $sandbox.CLICKHOUSE_URL
+    $env:REDIS_URL = $sandbox.REDIS_URL
+    $env:DATABASE_URL = $sandbox.DATABASE_URL
+
+    function Invoke-ClickHouse([string] $Sql) {
+        $url = [uri] $sandbox.CLICKHOUSE_URL
+        Invoke-RestMethod "http://$($url.Authority)/?database=$($url.AbsolutePath.Trim('/'))" -Method Post -Body $Sql
+    }
+
+    # In the module's own load context, so that the library stays out of PowerShell's.
+    function Invoke-Postgres([string] $Sql) {
+        $null = Get-ReplayProjection
+        $context = [System.Runtime.Loader.AssemblyLoadContext]::All | Where-Object Name -EQ ProjectionReplay
+        $type = $context.LoadFromAssemblyName('Npgsql').GetType('Npgsql.NpgsqlConnection')
+        $url = [uri] $sandbox.DATABASE_URL
+        $user, $password = $url.UserInfo -split ':'
+        $connection = [Activator]::CreateInstance($type, "Host=$($url.Host);Port=$($url.Port);Username=$user;Password=$password;Database=$($url.AbsolutePath.Trim('/'))")
+        try {
+            $connection.Open()
+            $command = $connection.CreateCommand()
+            $command.CommandText = $Sql
+            $null = $command.ExecuteNonQuery()
+        }
+        finally {
+            $connection.Dispose()
+        }
+    }
+
+    # The tables of the page on projections are made as it says.
+    $sql = [regex]::Matches((Get-Content (Join-Path $root 'docs/writing-a-projection.md') -Raw), '(?ms)^```sql\r?\n(.*?)^```')
+    $null = Invoke-ClickHouse $sql[0].Groups[1].Value
+    Invoke-Postgres $sql[1].Groups[1].Value
+
+    $evaluation = (Invoke-ClickHouse "SELECT AggregateId FROM event_log WHERE TenantId = 'project_demo1' AND AggregateType = 'evaluation' LIMIT 1").Trim()
+
+    # What stands for the reader's own in the documentation, and what stands for it here.
+    $substitutes = [ordered]@{
+        'project_abc123'                                                                   = 'project_demo1'
+        'eval_0001'                                                                        = $evaluation
+        'Import-Module ProjectionReplay'                                                   = "Import-Module '$manifest'"
+        'Import-Module ./ProjectionReplay.psd1'                                            = "Import-Module '$manifest'"
+        "(?m)^dotnet build.*$"                                                             = '# The suite has built it.'
+        "'https://user:pass@ch.example.com:8443/langwatch'"                                = "'$($sandbox.CLICKHOUSE_URL)'"
+        "'redis://redis.example.com:6379'"                                                 = "'$($sandbox.REDIS_URL)'"
+        '/var/log/replay'                                                                  = './logs'
+        'samples/TicketProjections/bin/Debug/net10.0/TicketProjections.dll'                = "$(Get-ChildItem (Join-Path $root 'samples/TicketProjections/bin/*/net10.0/TicketProjections.dll') | Sort-Object LastWriteTime | Select-Object -Last 1)"
+    }
+}
+
+AfterAll {
+    Remove-Item Env:CLICKHOUSE_URL, Env:REDIS_URL, Env:DATABASE_URL, Env:PROJECTION_REPLAY_PATH -ErrorAction Ignore
+    if ($sandbox) { Stop-Sandbox $sandbox }
+}
+
+Describe '<Page>' -ForEach $pages {
+    BeforeAll {
+        $folder = New-Item -ItemType Directory (Join-Path $TestDrive $Page)
+        $null = New-Item -ItemType Directory (Join-Path $folder logs)
+        Copy-Item (Join-Path (Split-Path $manifest) 'bin/dependencies/model-prices.json') (Join-Path $folder our-prices.json)
+        $session = [initialsessionstate]::CreateDefault2()
+        $session.ImportPSModule("$manifest")
+        $runspace = [runspacefactory]::CreateRunspace($session)
+        $runspace.Open()
+        $runspace.SessionStateProxy.Path.SetLocation($folder)
+        $runspace.SessionStateProxy.SetVariable('ConfirmPreference', 'None')
+        $runspace.SessionStateProxy.SetVariable('ErrorActionPreference', 'Stop')
+    }
+
+    AfterAll {
+        $runspace.Dispose()
+        Remove-Item Env:PROJECTION_REPLAY_PATH -ErrorAction Ignore
+    }
+
+    It 'runs line <Line>: <Title>' -ForEach $Blocks {
+        foreach ($name in $substitutes.Keys) {
+            $Code = if ($name.StartsWith('(?m)')) { $Code -replace $name, $substitutes[$name] } else { $Code.Replace($name, $substitutes[$name]) }
+        }
+
+        $shell = [powershell]::Create($runspace)
+        try {
+            $output = $shell.AddScript("& { $Code } *>&1 | Out-String -Width 200").Invoke()
+            $shell.Streams.Error | Should -BeNullOrEmpty
+        }
+        catch {
+            throw "$($_.Exception.InnerException ?? $_.Exception)`nin:`n$Code`nafter:`n$output"
+        }
+        finally {
+            $shell.Dispose()
+        }
+    }
+}
+
+Describe 'Writing a projection' {
+    It 'shows code as it is compiled' {
+        $page = Get-Content (Join-Path $root 'docs/writing-a-projection.md') -Raw
+        $samples = (Get-ChildItem (Join-Path $root 'samples/TicketProjections') -File | Get-Content -Raw) -join "`n"
+        $blocks = [regex]::Matches($page, '(?ms)^```(csharp|xml)\r?\n(.*?)^```')
+        $blocks.Count | Should -Be 3
+        foreach ($block in $blocks) { $samples.Contains($block.Groups[2].Value.TrimEnd()) | Should -BeTrue -Because "the sample should have:`n$($block.Groups[2].Value)" }
+    }
+}
+
+Describe 'Troubleshooting' {
+    It 'knows every error id' {
+        $page = Get-Content (Join-Path $root 'docs/troubleshooting.md')
+        $sources = Get-ChildItem (Join-Path $root 'src/ProjectionReplay.Core/Replay/ReplayException.cs') | Get-Content -Raw
+        $ids = [regex]::Matches($sources, '(?m)^    ([A-Z]\w+),').ForEach{ $_.Groups[1].Value }
+        $ids.Count | Should -BeGreaterThan 20
+        $ids | Where-Object { "### $_" -notin $page } | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'Links' {
+    It 'lead somewhere' {
+        $broken = foreach ($page in Get-Item (Join-Path $root 'README.md'), (Join-Path $root 'docs/*.md'), (Join-Path $root 'docs/cmdlets/*.md')) {
+            foreach ($link in [regex]::Matches((Get-Content $page -Raw), '\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)')) {
+                if (-not (Test-Path -LiteralPath (Join-Path $page.DirectoryName $link.Groups[1].Value))) { "$($page.Name): $($link.Groups[1].Value)" }
+            }
+        }
+        $broken | Should -BeNullOrEmpty
+    }
+}
