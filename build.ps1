@@ -125,8 +125,7 @@ function Invoke-Clean {
         ForEach-Object { Join-Path $_.DirectoryName 'bin'; Join-Path $_.DirectoryName 'obj' } |
         Where-Object { Test-Path $_ } |
         Remove-Item -Recurse -Force
-    Join-Path $PSScriptRoot 'bin' | Where-Object { Test-Path $_ } | Remove-Item -Recurse -Force
-    if (Test-Path $out) { Remove-Item -Recurse -Force $out }
+    (Join-Path $PSScriptRoot 'bin'), (Join-Path $PSScriptRoot 'en-US'), $out | Where-Object { Test-Path $_ } | Remove-Item -Recurse -Force
 }
 
 Push-Location $PSScriptRoot
