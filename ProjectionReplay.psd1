@@ -14,7 +14,9 @@
     FormatsToProcess     = @('bin/ProjectionReplay.Format.ps1xml')
     PrivateData          = @{
         PSData = @{
-            Tags = @('EventSourcing', 'Projection', 'Replay', 'Backfill', 'ClickHouse', 'Redis', 'PostgreSQL', 'PSEdition_Core', 'Windows', 'Linux', 'MacOS')
+            Tags       = @('EventSourcing', 'Projection', 'Replay', 'Backfill', 'ClickHouse', 'Redis', 'PostgreSQL', 'PSEdition_Core', 'Windows', 'Linux', 'MacOS')
+            # The text of the MIT license.
+            LicenseUri = 'https://licenses.nuget.org/MIT'
         }
     }
 }

@@ -5,11 +5,12 @@
 .DESCRIPTION
     Build    compiles everything; ./ProjectionReplay.psd1 can be imported afterwards
     Test     runs the .NET tests on the sandbox's engines
-    Pester   runs the Pester tests, in a PowerShell of their own
+    Pester   runs the Pester tests on the package, which it makes first, in a PowerShell of their own
     Nightly  runs the tests that get better the longer they run, for up to an hour: random schedules of faults, kills and live
              traffic, and a run of many batches. A failure names its schedule as REPLAY_TEST_SEED: set that variable
              to run the schedule alone
-    Package  puts the module, and nothing else, into out/ProjectionReplay/<version>
+    Package  puts the module, and nothing else, into out/ProjectionReplay/<version>, ready to be copied to a folder of
+             $env:PSModulePath, and into out/ProjectionReplay.<version>.nupkg, for Publish-PSResource
     Clean    removes what the others made
 .EXAMPLE
     ./build.ps1 -Task Build, Test, Pester
@@ -40,9 +41,10 @@ Set-StrictMode -Version Latest
 
 $solution = Join-Path $PSScriptRoot 'ProjectionReplay.slnx'
 $out = Join-Path $PSScriptRoot 'out'
+$manifest = Join-Path $PSScriptRoot 'ProjectionReplay.psd1'
 
-function Invoke-Build([string] $As = $Configuration) {
-    dotnet build $solution --configuration $As
+function Invoke-Build {
+    dotnet build $solution --configuration $Configuration
 }
 
 function Invoke-Test {
@@ -66,12 +68,15 @@ function Invoke-PesterTest {
         throw 'Pester 5 is missing. Install it with: Install-PSResource Pester'
     }
 
+    # The servers and the other modules that the tests need, and the module as it is shipped.
     dotnet build $solution --configuration $Configuration
+    $package = Invoke-Package
 
     # In a process of its own: an imported module cannot be unloaded, and on Windows not be built again.
     $tests = Join-Path $PSScriptRoot 'tests/pester'
     $script = {
-        param($tests, $out)
+        param($tests, $out, $manifest)
+        $env:PROJECTION_REPLAY_MODULE = $manifest
         Import-Module Pester -MinimumVersion 5.0
         $settings = New-PesterConfiguration
         $settings.Run.Path = $tests
@@ -86,17 +91,32 @@ function Invoke-PesterTest {
         exit [int]($result.Result -ne 'Passed')
     }
     $null = New-Item -ItemType Directory -Force $out
-    & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command $script -args $tests, $out
+    & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command $script -args $tests, $out, (Join-Path $package 'ProjectionReplay.psd1')
 }
 
+# Returns the folder that the module is in.
 function Invoke-Package {
-    Invoke-Build -As Release
-    $version = (Import-PowerShellDataFile (Join-Path $PSScriptRoot 'ProjectionReplay.psd1')).ModuleVersion
+    $version = (Import-PowerShellDataFile $manifest).ModuleVersion
     $module = Join-Path $out 'ProjectionReplay' $version
     if (Test-Path $module) { Remove-Item -Recurse -Force $module }
     $null = New-Item -ItemType Directory -Force $module
-    'ProjectionReplay.psd1', 'bin', 'README.md', 'CHANGELOG.md', 'LICENSE' | ForEach-Object { Copy-Item -Recurse (Join-Path $PSScriptRoot $_) $module }
+
+    # Laid out there and not here, so that the checkout stays as it was built. The paths of this machine stay out of it.
+    $project = Join-Path $PSScriptRoot 'src/ProjectionReplay.PowerShell'
+    dotnet build $project --configuration Release "-p:ModuleRoot=$module/" -p:ContinuousIntegrationBuild=true | Out-Host
+    Get-ChildItem $module -Recurse -Filter *.pdb | Remove-Item
+
+    # The documentation that the README points to.
+    $null = New-Item -ItemType Directory (Join-Path $module 'docs')
+    'ProjectionReplay.psd1', 'README.md', 'CHANGELOG.md', 'LICENSE', '.env.example', 'docs/safety.md', 'docs/scaling.md', 'docs/kubernetes-indexed-job.yaml' |
+        ForEach-Object { Copy-Item (Join-Path $PSScriptRoot $_) (Join-Path $module $_) }
+    $notices = & (Join-Path $PSScriptRoot 'packaging/New-ThirdPartyNotice.ps1') -Module $module -Assets (Join-Path $project 'obj/project.assets.json')
+    [System.IO.File]::WriteAllText((Join-Path $module 'THIRD-PARTY-NOTICES.txt'), $notices)
+
+    # Of PowerShell itself, as is the check of the manifest that it makes.
+    Compress-PSResource -Path $module -DestinationPath $out
     Write-Host "The module is in $module"
+    $module
 }
 
 function Invoke-Clean {
@@ -105,8 +125,7 @@ function Invoke-Clean {
         ForEach-Object { Join-Path $_.DirectoryName 'bin'; Join-Path $_.DirectoryName 'obj' } |
         Where-Object { Test-Path $_ } |
         Remove-Item -Recurse -Force
-    Join-Path $PSScriptRoot 'bin' | Where-Object { Test-Path $_ } | Remove-Item -Recurse -Force
-    if (Test-Path $out) { Remove-Item -Recurse -Force $out }
+    (Join-Path $PSScriptRoot 'bin'), (Join-Path $PSScriptRoot 'en-US'), $out | Where-Object { Test-Path $_ } | Remove-Item -Recurse -Force
 }
 
 Push-Location $PSScriptRoot
@@ -117,7 +136,7 @@ try {
             'Test' { Invoke-Test }
             'Pester' { Invoke-PesterTest }
             'Nightly' { Invoke-Nightly }
-            'Package' { Invoke-Package }
+            'Package' { $null = Invoke-Package }
             'Clean' { Invoke-Clean }
         }
     }

@@ -1,5 +1,6 @@
 BeforeAll {
-    Import-Module (Join-Path $PSScriptRoot '../../ProjectionReplay.psd1') -Force
+    $manifest = & (Join-Path $PSScriptRoot 'Manifest.ps1')
+    Import-Module $manifest -Force
 }
 
 Describe 'Export-Json' {

@@ -1,5 +1,6 @@
 BeforeAll {
-    Import-Module (Join-Path $PSScriptRoot '../../ProjectionReplay.psd1') -Force
+    $manifest = & (Join-Path $PSScriptRoot 'Manifest.ps1')
+    Import-Module $manifest -Force
     . (Join-Path $PSScriptRoot 'Sandbox.ps1')
     $sandbox = Start-Sandbox -Seed 3000
     $env:CLICKHOUSE_URL = $sandbox.CLICKHOUSE_URL
