@@ -40,7 +40,7 @@ Describe 'The help of <_>' -ForEach $cmdlets {
             $topic.description.Text | Should -Not -BeNullOrEmpty -Because "-$($parameter.Name) should have help"
             $topic.required | Should -Be "$($uses.IsMandatory)" -Because $because
             $topic.position | Should -Be ($uses.Position -ge 0 ? "$($uses.Position)" : 'named') -Because $because
-            $topic.type.name | Should -Be $parameter.ParameterType.Name -Because $because
+            $topic.type.name | Should -Be ([Nullable]::GetUnderlyingType($parameter.ParameterType) ?? $parameter.ParameterType).Name -Because $because
             $topic.aliases | Should -Be ($parameter.Aliases ? $parameter.Aliases -join ', ' : 'none') -Because $because
             $topic.pipelineInput.StartsWith('True') | Should -Be ($uses.ValueFromPipeline -or $uses.ValueFromPipelineByPropertyName) -Because $because
         }
