@@ -51,6 +51,22 @@ internal sealed class Terminal : IAsyncDisposable
         await PressAsync("Enter");
     }
 
+    /// <summary>Presses Tab until a text stands on the screen: where a server is busy, once is not enough.</summary>
+    public Task<string> CompleteAsync(string text)
+    {
+        var pressedAt = 0L;
+        return WaitForAsync(
+            async screen =>
+            {
+                if (screen.Contains(text, StringComparison.Ordinal)) return true;
+                if (pressedAt > 0 && TimeProvider.System.GetElapsedTime(pressedAt) < TimeSpan.FromSeconds(2)) return false;
+                pressedAt = TimeProvider.System.GetTimestamp();
+                await PressAsync("Tab");
+                return false;
+            },
+            $"'{text}' on the screen");
+    }
+
     /// <summary>Waits until a text stands on the screen, and returns the whole screen.</summary>
     public Task<string> WaitForAsync(string text) => WaitForAsync(screen => screen.Contains(text, StringComparison.Ordinal), $"'{text}' on the screen");
 
@@ -58,13 +74,15 @@ internal sealed class Terminal : IAsyncDisposable
     public Task<string> WaitForPromptAsync() => WaitForAsync(screen => screen.TrimEnd().Split('\n')[^1].Trim() == $"PS {Location.FullName}>", "a whole prompt");
 
     /// <summary>Waits for a screen.</summary>
-    public async Task<string> WaitForAsync(Func<string, bool> isThere, string what)
+    public Task<string> WaitForAsync(Func<string, bool> isThere, string what) => WaitForAsync(screen => Task.FromResult(isThere(screen)), what);
+
+    private async Task<string> WaitForAsync(Func<string, Task<bool>> isThere, string what)
     {
         var started = TimeProvider.System.GetTimestamp();
         while (true)
         {
             var screen = await TmuxAsync("capture-pane", "-p");
-            if (isThere(screen)) return screen;
+            if (await isThere(screen)) return screen;
             Assert.True(TimeProvider.System.GetElapsedTime(started) < Patience, $"There should have been {what}, but there was:\n{screen}");
             await Task.Delay(20, TestContext.Current.CancellationToken);
         }

@@ -15,15 +15,11 @@ public sealed class TerminalTests(TestServers servers)
 
         // The projection, the tenant and the date are completed.
         await terminal.TypeAsync("Invoke-ProjectionReplay eval");
-        await terminal.PressAsync("Tab");
-        await terminal.WaitForAsync("Invoke-ProjectionReplay evaluationState");
+        await terminal.CompleteAsync("Invoke-ProjectionReplay evaluationState");
         await terminal.TypeAsync($" {tenant.Id[..20]}");
-        await terminal.PressAsync("Tab");
-        await terminal.WaitForAsync($"Invoke-ProjectionReplay evaluationState {tenant.Id}");
+        await terminal.CompleteAsync($"Invoke-ProjectionReplay evaluationState {tenant.Id}");
         await terminal.TypeAsync(" first");
-        await terminal.PressAsync("Tab");
-        await terminal.PressAsync("Tab");
-        await terminal.WaitForAsync("2026-01-10 first event");
+        await terminal.CompleteAsync("2026-01-10 first event");
         for (var i = 0; i < " first".Length; i++) await terminal.PressAsync("BSpace");
 
         // The third batch waits for a live job; the bars say so.
