@@ -62,4 +62,54 @@ Describe 'Export-Json' {
 
         (Get-Content items.json -Raw | ConvertFrom-Json).Count | Should -Be 7
     }
+
+    It 'takes <_> as it is' -ForEach 'a[1].json', '[b] c.json', 'größe 日本.json', "o'brien `$x.json", 'star`*.json' {
+        1, 2 | Export-Json $_
+
+        [System.IO.File]::Exists((Join-Path $TestDrive $_)) | Should -BeTrue
+        Get-Content -LiteralPath $_ -Raw | ConvertFrom-Json | Should -Be 1, 2
+        (Get-ChildItem $TestDrive).Name | Should -Be $_
+        Remove-Item -LiteralPath $_
+    }
+
+    It 'finds its way into a folder with brackets, from within and from outside' {
+        $null = [System.IO.Directory]::CreateDirectory((Join-Path $TestDrive 'x[1] y'))
+        1 | Export-Json 'x[1] y/out.json'
+        Push-Location -LiteralPath 'x[1] y'
+        2 | Export-Json in.json
+        Pop-Location
+
+        Get-ChildItem -LiteralPath 'x[1] y' | ForEach-Object Name | Should -Be 'in.json', 'out.json'
+        Remove-Item -LiteralPath 'x[1] y' -Recurse
+    }
+
+    It 'refuses <_>, where there are no files' -ForEach 'Env:', 'Function:', 'Variable:' {
+        $file = Join-Path $TestDrive 'elsewhere.json'
+        Push-Location $_
+        try {
+            { 1 | Export-Json items.json } | Should -Throw -ErrorId 'PathNotFileSystem,ProjectionReplay.PowerShell.ExportJsonCommand'
+            1 | Export-Json $file
+        }
+        finally {
+            Pop-Location
+        }
+
+        Get-Content elsewhere.json -Raw | ConvertFrom-Json | Should -Be 1
+    }
+
+    It 'writes nothing with -WhatIf, and with $WhatIfPreference' {
+        1 | Export-Json items.json -WhatIf
+        & { $WhatIfPreference = $true; 1 | Export-Json items.json }
+
+        'items.json' | Should -Not -Exist
+    }
+
+    It 'splats, fills variables and is strict' {
+        Set-StrictMode -Version Latest
+        $arguments = @{ Path = 'items.json'; Depth = 1; Compress = $true; PassThru = $true }
+        $outer = Get-Process -Id $PID -PipelineVariable process | Export-Json @arguments -OutVariable written | ForEach-Object { $process.Id }
+
+        $outer | Should -Be $PID
+        $written.Id | Should -Be $PID
+    }
 }

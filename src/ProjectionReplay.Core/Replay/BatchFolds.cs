@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using ProjectionReplay.Events;
 
@@ -141,8 +142,15 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
         var results = new FoldedStream[streams.Count];
         await InParallelAsync(
             streams.Count,
-            async (index, token) => results[index] = await context.Faults.CallAsync(
-                Server.ClickHouse, "Reading events", retry => streams[index].FoldAsync(context, report.AddEvents, retry), token).ConfigureAwait(false),
+            async (index, token) =>
+            {
+                var started = context.TimeProvider.GetTimestamp();
+                results[index] = await context.Faults.CallAsync(
+                    Server.ClickHouse, "Reading events", retry => streams[index].FoldAsync(context, report.AddEvents, retry), token).ConfigureAwait(false);
+                context.Reporter.Debug(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Batch {report.Number}: stream {index + 1} of {streams.Count} read {results[index].RowsRead:N0} rows of {streams[index].Aggregates.Count:N0} aggregates in {context.TimeProvider.GetElapsedTime(started).TotalMilliseconds:N0} ms."));
+            },
             cancellationToken).ConfigureAwait(false);
         foreach (var result in results) ReadAt = Math.Max(ReadAt, result.ReadAt);
         return [.. streams.Zip(results)];

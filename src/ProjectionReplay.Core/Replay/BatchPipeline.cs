@@ -1,3 +1,4 @@
+using System.Globalization;
 using ProjectionReplay.Coordination;
 using StackExchange.Redis;
 
@@ -119,6 +120,8 @@ internal sealed class BatchPipeline(BatchContext context, IReadOnlyList<PlannedB
             var keys = _inFlight.SelectMany(inFlight => inFlight.Batch.Keys).Select(key => (RedisValue)key).ToList();
             await context.Faults.CallAsync(
                 Server.Redis, "Removing markers", token => context.Markers.RemoveAsync(keys, token), patience.Token).ConfigureAwait(false);
+            context.Reporter.Verbose(string.Create(
+                CultureInfo.InvariantCulture, $"Abandoned the batches in hand: none of their {keys.Count:N0} aggregates is marked any more."));
             return true;
         }
         catch (Exception exception)

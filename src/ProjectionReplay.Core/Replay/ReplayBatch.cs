@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using ProjectionReplay.Events;
 using ProjectionReplay.Projections;
@@ -198,11 +199,12 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
     {
         cancellationToken.ThrowIfCancellationRequested();
         report.Enter(phase);
-        if (context.Options.Probe is not { } probe) return await work(cancellationToken).ConfigureAwait(false);
-
-        await probe(new ReplayBoundary(number, phase, IsBefore: true), cancellationToken).ConfigureAwait(false);
+        var probe = context.Options.Probe;
+        if (probe is not null) await probe(new ReplayBoundary(number, phase, IsBefore: true), cancellationToken).ConfigureAwait(false);
+        var started = context.TimeProvider.GetTimestamp();
         var result = await work(cancellationToken).ConfigureAwait(false);
-        await probe(new ReplayBoundary(number, phase, IsBefore: false), cancellationToken).ConfigureAwait(false);
+        context.Reporter.Debug(string.Create(CultureInfo.InvariantCulture, $"Batch {number}: {phase} took {Elapsed(started):N0} ms."));
+        if (probe is not null) await probe(new ReplayBoundary(number, phase, IsBefore: false), cancellationToken).ConfigureAwait(false);
         return result;
     }
 

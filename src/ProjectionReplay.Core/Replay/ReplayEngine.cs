@@ -55,12 +55,14 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
 
             var selection = new EventSelection(request.TenantId, definition.AggregateTypes, definition.EventTypes, request.Since, request.Shard);
             if (request.Shard is { } shard) await messages.SendAsync(new ReplayVerboseMessage(Describe(shard)), cancellationToken).ConfigureAwait(false);
+            var started = _timeProvider.GetTimestamp();
             var discovery = await faults.CallAsync(
                 Server.ClickHouse,
                 "Discovering aggregates",
                 token => DiscoveredAggregates.FindAsync(servers.EventLog, selection, request, token),
                 cancellationToken).ConfigureAwait(false);
 
+            await messages.SendAsync(new ReplayDebugMessage(Took("Discovering aggregates", started)), cancellationToken).ConfigureAwait(false);
             var previous = new PreviousRun(new ReplayMarkers(servers.Redis, definition.Name), discovery.Keys);
             var (completed, stale) = await faults.CallAsync(Server.Redis, "Looking for a previous run", previous.CountAsync, cancellationToken).ConfigureAwait(false);
             var plan = new ReplayPlan
@@ -75,6 +77,7 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
                 PreviousCompletedCount = completed,
                 StaleMarkerCount = stale,
             };
+            await messages.SendAsync(new ReplayVerboseMessage(Describe(plan)), cancellationToken).ConfigureAwait(false);
             return new ReplayRun(plan, request, selection, discovery, servers, projection, previous, messages, _timeProvider);
         }
         catch
@@ -86,6 +89,16 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
 
     private static string Describe(ReplayShard shard) => string.Create(
         CultureInfo.InvariantCulture, $"Shard {shard}: aggregates whose cityHash64(AggregateId) % {shard.Count} = {shard.Index - 1}.");
+
+    private static string Describe(ReplayPlan plan) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"Found {plan.AggregateCount:N0} aggregates with {plan.EventCount:N0} events: {plan.BatchCount:N0} batches. ")
+        + (plan.PreviousCompletedCount + plan.StaleMarkerCount == 0 ? "No earlier run left anything behind." : string.Create(
+            CultureInfo.InvariantCulture,
+            $"An earlier run was interrupted: {plan.PreviousCompletedCount:N0} aggregates are completed, {plan.StaleMarkerCount:N0} markers are left."));
+
+    private string Took(string what, long started) => string.Create(
+        CultureInfo.InvariantCulture, $"{what} took {_timeProvider.GetElapsedTime(started).TotalMilliseconds:N0} ms.");
 
     private void Check(ReplayRequest request)
     {

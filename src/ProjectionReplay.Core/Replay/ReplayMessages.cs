@@ -15,6 +15,9 @@ public sealed record ReplayWarningMessage(string Text) : ReplayMessage;
 /// <summary>What the engine is doing, for those who ask.</summary>
 public sealed record ReplayVerboseMessage(string Text) : ReplayMessage;
 
+/// <summary>How long each phase takes and how the work is cut, for those who look for what is slow.</summary>
+public sealed record ReplayDebugMessage(string Text) : ReplayMessage;
+
 /// <summary>
 /// What the engine says on its way to the caller: messages in order, and progress of which only the latest counts.
 /// One reader; any number of writers. A reader that falls far behind holds the engine up.

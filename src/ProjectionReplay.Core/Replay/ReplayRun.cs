@@ -84,16 +84,18 @@ public sealed class ReplayRun : IAsyncDisposable
     /// <summary>
     /// Removes what an interrupted run of the same projection, tenant and shard left behind, and replays nothing.
     /// </summary>
+    /// <returns>What was removed.</returns>
     /// <exception cref="ReplayException">Redis is out of reach, or another run is at work.</exception>
-    public async Task CleanUpAsync(CancellationToken cancellationToken)
+    public async Task<MarkerRemains> CleanUpAsync(CancellationToken cancellationToken)
     {
         var runLock = await TakeLockAsync(cancellationToken).ConfigureAwait(false);
         await using (runLock.ConfigureAwait(false))
         {
-            await _faults.CallAsync(
-                Server.Redis, "Removing stale markers", token => _previous.RemoveMarkersAsync(token), cancellationToken).ConfigureAwait(false);
-            await _faults.CallAsync(
-                Server.Redis, "Clearing the completed set", token => _previous.ForgetCompletedAsync(token), cancellationToken).ConfigureAwait(false);
+            var markers = await _faults.CallAsync(
+                Server.Redis, "Removing stale markers", _previous.RemoveMarkersAsync, cancellationToken).ConfigureAwait(false);
+            var completed = await _faults.CallAsync(
+                Server.Redis, "Clearing the completed set", _previous.ForgetCompletedAsync, cancellationToken).ConfigureAwait(false);
+            return new MarkerRemains(Plan.Projection, Plan.TenantId, markers, completed);
         }
     }
 
@@ -129,11 +131,12 @@ public sealed class ReplayRun : IAsyncDisposable
                 replayed = await ReplayBatchesAsync(_discovery, context, runLock, cancellationToken).ConfigureAwait(false);
             }
 
-            await _faults.CallAsync(
+            var forgotten = await _faults.CallAsync(
                 Server.Redis,
                 "Clearing the completed set",
                 token => context.IsResuming || _request.IsRebuild || !_discovery.HasDistinctKeys ? _previous.ForgetCompletedAsync(token) : _previous.ForgetOwnAsync(replayed, token),
                 cancellationToken).ConfigureAwait(false);
+            reporter.Verbose(string.Create(CultureInfo.InvariantCulture, $"Cleaned up: nothing is marked, and the record of {forgotten:N0} completed aggregates is removed."));
             await reporter.StepAsync(
                 "complete",
                 entry => entry with
@@ -155,7 +158,9 @@ public sealed class ReplayRun : IAsyncDisposable
             token => ReplayLock.TakeAsync(
                 _servers.Redis, new ReplayLockScope(Plan.Projection, Plan.TenantId, _request.Shard), _request.Options.LockExpiry, _timeProvider, WarnOfWait, token),
             cancellationToken).ConfigureAwait(false);
-        return runLock ?? throw _failures.Locked(occupant!);
+        if (runLock is null) throw _failures.Locked(occupant!);
+        _messages.TrySend(new ReplayDebugMessage("Took the run lock."));
+        return runLock;
 
         void WarnOfWait(ReplayLockOccupant other) => _messages.TrySend(new ReplayWarningMessage(_failures.WaitingFor(other)));
     }
@@ -163,6 +168,7 @@ public sealed class ReplayRun : IAsyncDisposable
     private async Task ReportStartAsync(RunReporter reporter, CancellationToken cancellationToken)
     {
         var options = _request.Options;
+        if (reporter.LogPath is { } path) reporter.Verbose($"The replay log is '{path}'.");
         var shard = _request.Shard is { } given ? $", of shard {given}" : "";
         await reporter.StepAsync(
             "start",

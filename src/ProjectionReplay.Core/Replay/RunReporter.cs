@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using System.Globalization;
 using ProjectionReplay.Logging;
 
 namespace ProjectionReplay.Replay;
@@ -22,6 +22,9 @@ internal sealed class RunReporter(
     private readonly SortedDictionary<int, BatchReport> _inFlight = [];
     private ReplayProgress? _progress;
     private bool _logFailed;
+
+    /// <summary>The replay log, or null when there is none.</summary>
+    public string? LogPath => log?.Path;
 
     /// <summary>Events folded so far.</summary>
     public long EventsProcessed => Interlocked.Read(ref _eventsProcessed);
@@ -58,6 +61,8 @@ internal sealed class RunReporter(
 
     public void Verbose(string text) => messages.TrySend(new ReplayVerboseMessage(text));
 
+    public void Debug(string text) => messages.TrySend(new ReplayDebugMessage(text));
+
     /// <summary>Starts the clock that the rate and the estimate go by.</summary>
     public void Start(int aggregateCount, int batchCount)
     {
@@ -91,12 +96,18 @@ internal sealed class RunReporter(
     /// <summary>Tells that a batch is done.</summary>
     public void End(int number, int aggregatesReplayed)
     {
+        string done;
         lock (_progressLock)
         {
+            var batch = _inFlight[number];
             _inFlight.Remove(number);
             _progress = _progress! with { AggregatesReplayed = _progress.AggregatesReplayed + aggregatesReplayed };
+            done = string.Create(
+                CultureInfo.InvariantCulture,
+                $"Batch {number} of {_progress.BatchCount} is done: {aggregatesReplayed:N0} aggregates, {batch.EventsProcessed:N0} events. In all {_progress.AggregatesReplayed:N0} of {_progress.AggregateCount:N0} aggregates after {timeProvider.GetElapsedTime(_startedAt).TotalSeconds:N1} s.");
         }
 
+        Verbose(done);
         Publish();
     }
 
@@ -116,7 +127,7 @@ internal sealed class RunReporter(
     /// <summary>Says how far the run has come.</summary>
     public void Publish()
     {
-        Debug.Assert(_progress is not null, "Start comes first.");
+        System.Diagnostics.Debug.Assert(_progress is not null, "Start comes first.");
         var events = EventsProcessed;
         var seconds = timeProvider.GetElapsedTime(_startedAt).TotalSeconds;
         lock (_progressLock)
@@ -149,7 +160,7 @@ internal sealed class RunReporter(
         Step = step,
         Projection = _projection,
         TenantId = request.TenantId,
-        LogPath = log?.Path,
+        LogPath = LogPath,
     });
 
     /// <summary>A full disk must not leave markers behind: the replay goes on without its log, and says so.</summary>

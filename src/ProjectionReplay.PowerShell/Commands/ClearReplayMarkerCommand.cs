@@ -27,6 +27,7 @@ public sealed class ClearReplayMarkerCommand : PSCmdlet, IDisposable
     /// <summary>The tenants; all of them unless given.</summary>
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(TenantCompleter))]
     public string[]? TenantId { get; set; }
 
     /// <summary>Redis, as <c>redis(s)://user:password@host:port/number</c>; else <c>REDIS_URL</c>, else <c>.env</c>.</summary>
@@ -74,6 +75,7 @@ public sealed class ClearReplayMarkerCommand : PSCmdlet, IDisposable
         var action = remains.RunAtWork is null ? Strings.ActionClear
             : Force ? Strings.ActionClearAtWork
             : Strings.ActionClearRefused;
+        Confirmation.RequirePerson(this, ConfirmImpact.High, target);
         if (!ShouldProcess(target, action.With(remains.Markers, remains.Completed, remains.RunAtWork))) return;
 
         if (Force && remains.RunAtWork is not null) WriteWarning(Strings.ClearedAtWork.With(remains.RunAtWork, remains.Projection));

@@ -27,6 +27,7 @@ public sealed class InvokeProjectionReplayCommand : PSCmdlet, IDisposable
     /// <summary>The tenants whose events are replayed.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(TenantCompleter))]
     public string[] TenantId { get; set; } = [];
 
     /// <summary>
@@ -35,6 +36,7 @@ public sealed class InvokeProjectionReplayCommand : PSCmdlet, IDisposable
     /// </summary>
     [Parameter(Mandatory = true, Position = 2, ValueFromPipelineByPropertyName = true)]
     [UtcTimeTransformation]
+    [ArgumentCompleter(typeof(SinceCompleter))]
     public DateTime Since { get; set; }
 
     /// <summary>

@@ -1,5 +1,7 @@
 using System.Management.Automation;
+using System.Management.Automation.Runspaces;
 using ProjectionReplay.Replay;
+using Shell = System.Management.Automation.PowerShell;
 
 namespace ProjectionReplay.PowerShell;
 
@@ -18,6 +20,22 @@ internal static class Locations
         catch (RuntimeException)
         {
             // A session without any file system.
+            return null;
+        }
+    }
+
+    /// <summary>That folder of the session that this thread works for, when there is no cmdlet to ask: for completions.</summary>
+    public static string? FindDirectory()
+    {
+        if (Runspace.DefaultRunspace is null) return null;
+        try
+        {
+            using var shell = Shell.Create(RunspaceMode.CurrentRunspace);
+            shell.AddScript("$ExecutionContext.SessionState.Path.CurrentFileSystemLocation.ProviderPath");
+            return shell.Invoke<string>().FirstOrDefault();
+        }
+        catch (RuntimeException)
+        {
             return null;
         }
     }

@@ -12,12 +12,11 @@ public sealed class ProjectionNameCompleter : IArgumentCompleter
     public IEnumerable<CompletionResult> CompleteArgument(
         string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
     {
-        var quotes = wordToComplete.StartsWith('\'') || wordToComplete.StartsWith('"') ? wordToComplete[..1] : "";
-        var start = wordToComplete.Trim('\'', '"');
+        var word = TypedWord.Parse(wordToComplete);
         return Find(fakeBoundParameters)
-            .Where(info => info.Name.StartsWith(start, StringComparison.OrdinalIgnoreCase))
+            .Where(info => info.Name.StartsWith(word.Text, StringComparison.OrdinalIgnoreCase))
             .Select(info => new CompletionResult(
-                quotes + info.Name + quotes, info.Name, CompletionResultType.ParameterValue, $"{info.Name}: {info.Pipeline}, {info.Table} ({info.Store})"));
+                word.Complete(info.Name), info.Name, CompletionResultType.ParameterValue, $"{info.Name}: {info.Pipeline}, {info.Table} ({info.Store})"));
     }
 
     private static IReadOnlyList<ProjectionInfo> Find(IDictionary fakeBoundParameters)

@@ -52,8 +52,9 @@ internal sealed class ProjectionLookup
 
     private static Collection<string> Expand(PSCmdlet cmdlet, string path)
     {
-        // A full path, as from a projection's source, may hold brackets that mean themselves.
-        if (System.IO.Path.IsPathFullyQualified(path) && File.Exists(path)) return [path];
+        // A file that is called so, as a projection's source is, may hold brackets that mean themselves.
+        var literal = cmdlet.SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out var literalProvider, out _);
+        if (literalProvider.Name == "FileSystem" && File.Exists(literal)) return [literal];
         var files = cmdlet.SessionState.Path.GetResolvedProviderPathFromPSPath(path, out var provider);
         return provider.Name == "FileSystem" ? files : throw new ReplayException(
             ReplayError.ProjectionAssemblyInvalid,

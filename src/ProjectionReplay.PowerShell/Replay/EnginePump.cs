@@ -85,6 +85,9 @@ internal sealed class EnginePump(Cmdlet cmdlet, ReplayMessages messages, Progres
                 case ReplayVerboseMessage verbose:
                     cmdlet.WriteVerbose(verbose.Text);
                     break;
+                case ReplayDebugMessage debug:
+                    cmdlet.WriteDebug(debug.Text);
+                    break;
             }
         }
     }

@@ -20,7 +20,8 @@ internal static class PreviousRunQuestion
             new(Strings.ChoiceCleanUp, Strings.ChoiceCleanUpHelp),
             new(Strings.ChoiceCancel, Strings.ChoiceCancelHelp),
         };
-        var message = Strings.PreviousRunQuestion.With(target, plan.PreviousCompletedCount, plan.StaleMarkerCount);
+        var marked = plan.StaleMarkerCount > 0 ? Strings.PreviousRunMarked.With(plan.StaleMarkerCount) : Strings.PreviousRunUnmarked;
+        var message = Strings.PreviousRunQuestion.With(target, plan.PreviousCompletedCount, marked);
         try
         {
             return host.UI.PromptForChoice(Strings.PreviousRunCaption, message, choices, defaultChoice: 0) switch

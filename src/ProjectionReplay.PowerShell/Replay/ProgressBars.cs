@@ -9,38 +9,46 @@ internal sealed class ProgressBars(ICommandRuntime runtime, PSHost host, string 
 {
     private const int RunId = 1;
     private const int BatchId = 2;
-    private const int PhaseCount = 6;
+    private const int PhaseCount = (int)ReplayPhase.Unmark;
 
     // A terminal that is written to more often shows nothing more, and slows the pipeline down.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
+    // pwsh draws a few times a second only, and forgets what comes in between: what stays as it is has to be shown again, or
+    // a run that waits would look as if it were at the step before.
+    private static readonly TimeSpan Repetition = TimeSpan.FromMilliseconds(400);
 
     // A host tells bars of the same number apart by who shows them.
     private static long _lastSource = 0x5265706c61790000;
 
     private readonly long _source = Interlocked.Increment(ref _lastSource);
     private ReplayProgress? _shown;
+    private ProgressRecord[] _bars = [];
     private long _shownAt;
-    private bool _isVisible;
 
     /// <summary>Says that the run is being prepared.</summary>
-    public void ShowPreparation() => Write(new(RunId, activity, Strings.ProgressPreparing));
+    public void ShowPreparation() => Write([new(RunId, activity, Strings.ProgressPreparing)]);
 
-    /// <summary>Shows the latest progress, if it is news and the last is not too fresh.</summary>
+    /// <summary>Shows the latest progress, if the last is not too fresh; called again and again.</summary>
     public void Show(ReplayProgress? progress)
     {
-        if (progress is null || ReferenceEquals(progress, _shown)) return;
-        if (_shown is not null && TimeProvider.System.GetElapsedTime(_shownAt) < Pause) return;
-        _shown = progress;
-        _shownAt = TimeProvider.System.GetTimestamp();
-        Write(DescribeRun(progress));
-        if (progress.Batch > 0) Write(DescribeBatch(progress));
+        var age = TimeProvider.System.GetElapsedTime(_shownAt);
+        if (progress is null || ReferenceEquals(progress, _shown))
+        {
+            if (_bars.Length > 0 && age >= Repetition) Write(_bars);
+        }
+        else if (_shown is null || age >= Pause)
+        {
+            _shown = progress;
+            Write(progress.Batch > 0 ? [DescribeRun(progress), DescribeBatch(progress)] : [DescribeRun(progress)]);
+        }
     }
 
     /// <summary>Takes the bars away, whatever became of the run.</summary>
     public void Complete()
     {
-        if (!_isVisible) return;
-        _isVisible = false;
+        if (_bars.Length == 0) return;
+        _bars = [];
         foreach (var (id, parent) in new[] { (BatchId, RunId), (RunId, -1) })
         {
             var record = new ProgressRecord(id, activity, Strings.ProgressCompleted) { ParentActivityId = parent, RecordType = ProgressRecordType.Completed };
@@ -56,10 +64,11 @@ internal sealed class ProgressBars(ICommandRuntime runtime, PSHost host, string 
         }
     }
 
-    private void Write(ProgressRecord record)
+    private void Write(ProgressRecord[] bars)
     {
-        _isVisible = true;
-        runtime.WriteProgress(_source, record);
+        _bars = bars;
+        _shownAt = TimeProvider.System.GetTimestamp();
+        foreach (var bar in bars) runtime.WriteProgress(_source, bar);
     }
 
     private ProgressRecord DescribeRun(ReplayProgress progress) => new(

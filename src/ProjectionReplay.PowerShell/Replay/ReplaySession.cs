@@ -66,6 +66,7 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
     {
         var plan = run.Plan;
         if (IsDryRun) cmdlet.WriteObject(plan);
+        Confirmation.RequirePerson(cmdlet, ConfirmImpact.Medium, target);
         if (!cmdlet.ShouldProcess(target, Strings.ActionReplay.With(plan.AggregateCount, Describe(since)))) return;
         if (IsRebuild && !RebuildQuestion.Ask(cmdlet, target))
         {
@@ -86,12 +87,22 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
                 break;
             case PreviousRunAnswer.CleanUp:
                 IsEnded = true;
-                pump.Run(run.CleanUpAsync);
+                CleanUp(run, pump, target);
                 break;
             default:
                 IsEnded = true;
                 break;
         }
+    }
+
+    private void CleanUp(ReplayRun run, EnginePump pump, string target)
+    {
+        Task<MarkerRemains>? removal = null;
+        pump.Run(token => removal = run.CleanUpAsync(token));
+
+        // Said to the person who has just answered: what goes down the pipeline are the steps of replays.
+        var removed = removal!.Result;
+        cmdlet.Host.UI.WriteLine(Strings.CleanedUp.With(target, removed.Markers, removed.Completed));
     }
 
     private PreviousRunAnswer Decide(ReplayPlan plan, string target)
