@@ -142,7 +142,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
         await InParallelAsync(
             streams.Count,
             async (index, token) => results[index] = await context.Faults.CallAsync(
-                Server.ClickHouse, "Reading events", retry => streams[index].FoldAsync(context, report.AddEvents, retry), token).ConfigureAwait(false),
+                Server.ClickHouse, "Reading events", retry => streams[index].FoldAsync(context.Reading, report.AddEvents, retry), token).ConfigureAwait(false),
             cancellationToken).ConfigureAwait(false);
         foreach (var result in results) ReadAt = Math.Max(ReadAt, result.ReadAt);
         return [.. streams.Zip(results)];
