@@ -130,9 +130,11 @@ public sealed class ClickHouseDatabase : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _client.Dispose();
 
-    private static string Quote(string identifier) => "`" + identifier.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("`", "\\`", StringComparison.Ordinal) + "`";
+    /// <summary>An identifier, quoted.</summary>
+    internal static string Quote(string identifier) => "`" + identifier.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("`", "\\`", StringComparison.Ordinal) + "`";
 
-    private static string Literal(string text) => "'" + text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal) + "'";
+    /// <summary>Text as a literal: for what comes from the server or from this program, never for what an operator gives.</summary>
+    internal static string Literal(string text) => "'" + text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal) + "'";
 }
 
 /// <summary>A value bound to a query.</summary>

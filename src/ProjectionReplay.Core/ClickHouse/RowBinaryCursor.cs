@@ -36,6 +36,17 @@ public ref struct RowBinaryCursor
         return true;
     }
 
+    /// <summary>Reads a value of a size that is known.</summary>
+    /// <returns>False when the bytes end before the value does; the cursor is then of no more use.</returns>
+    public bool TryRead(int size, out ReadOnlySpan<byte> value)
+    {
+        value = default;
+        if (size > _bytes.Length - _position) return false;
+        value = _bytes.Slice(_position, size);
+        _position += size;
+        return true;
+    }
+
     /// <summary>Reads a UInt8 or a Bool.</summary>
     /// <returns>False when the bytes end before the value does; the cursor is then of no more use.</returns>
     public bool TryReadByte(out byte value)
@@ -46,7 +57,9 @@ public ref struct RowBinaryCursor
         return true;
     }
 
-    private bool TryReadVarUInt(out ulong value)
+    /// <summary>Reads an unsigned LEB128: the length before an array or a map.</summary>
+    /// <returns>False when the bytes end before the value does; the cursor is then of no more use.</returns>
+    public bool TryReadVarUInt(out ulong value)
     {
         value = 0;
         for (var shift = 0; shift < 64; shift += 7)

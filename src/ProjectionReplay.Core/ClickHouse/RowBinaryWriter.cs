@@ -35,6 +35,29 @@ public sealed class RowBinaryWriter : IDisposable
         await destination.WriteAsync(_current.AsMemory(0, _position), cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>What was written, as one array.</summary>
+    public byte[] ToArray()
+    {
+        var bytes = new byte[WrittenCount];
+        var copied = 0;
+        foreach (var segment in _full)
+        {
+            segment.CopyTo(bytes, copied);
+            copied += segment.Count;
+        }
+
+        _current.AsSpan(0, _position).CopyTo(bytes.AsSpan(copied));
+        return bytes;
+    }
+
+    /// <summary>Forgets what was written, and keeps the memory.</summary>
+    public void Clear()
+    {
+        foreach (var segment in _full) ArrayPool<byte>.Shared.Return(segment.Array!);
+        _full.Clear();
+        (_position, _fullLength) = (0, 0);
+    }
+
     /// <summary>String: length as an unsigned LEB128, then UTF-8. Lone surrogates become U+FFFD.</summary>
     public void WriteString(string value)
     {

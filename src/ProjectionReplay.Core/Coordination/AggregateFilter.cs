@@ -41,14 +41,24 @@ internal sealed class AggregateFilter
         }
     }
 
+    private AggregateFilter(IEnumerable<AggregateKey> aggregates)
+    {
+        _prefixes = [];
+        foreach (var aggregate in aggregates) _own.Add(aggregate.ToString());
+    }
+
     private AggregateFilter() => _prefixes = [""];
 
     /// <summary>Wants every key.</summary>
     public static AggregateFilter All { get; } = new();
 
+    /// <summary>Wants the keys of some aggregates and no others.</summary>
+    public static AggregateFilter Only(IEnumerable<AggregateKey> aggregates) => new(aggregates);
+
     /// <summary>Whether a key string is wanted.</summary>
     public bool Matches(string key)
     {
+        if (_prefixes.Length == 0) return _own.Contains(key);
         foreach (var prefix in _prefixes)
         {
             if (key.StartsWith(prefix, StringComparison.Ordinal)) return IsSurelyOwn(key) || _own.Contains(key);

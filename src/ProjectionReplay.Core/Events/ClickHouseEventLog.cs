@@ -148,7 +148,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
 
     private static string Selected(EventSelection selection) => (selection.AggregateTypes.Count == 0
         ? "TenantId = {tenantId:String} AND EventType IN {eventTypes:Array(String)}"
-        : "TenantId = {tenantId:String} AND AggregateType IN {aggregateTypes:Array(String)} AND EventType IN {eventTypes:Array(String)}") + InShard(selection);
+        : "TenantId = {tenantId:String} AND AggregateType IN {aggregateTypes:Array(String)} AND EventType IN {eventTypes:Array(String)}") + InPart(selection);
 
     private static string InRange(EventSelection selection) => """
         TenantId = {tenantId:String}
@@ -156,7 +156,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
           AND AggregateId >= {firstId:String}
           AND AggregateId <= {lastId:String}
           AND EventType IN {eventTypes:Array(String)}
-        """ + InShard(selection);
+        """ + InPart(selection);
 
     /// <summary>
     /// The rows of a range that are worth sending. The partitions before the moment are not even looked at for it, and
@@ -167,10 +167,13 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
           AND AggregateId GLOBAL IN (SELECT AggregateId FROM event_log WHERE {{InRange(selection)}} AND EventTimestamp >= {since:UInt64})
         """);
 
-    private static string InShard(EventSelection selection) => selection.Shard is null ? "" : """
+    private static string InPart(EventSelection selection) => (selection.Shard is null ? "" : """
 
           AND cityHash64(AggregateId) % {shardCount:UInt64} = {shardIndex:UInt64}
-        """;
+        """) + (selection.AggregateIds is null ? "" : """
+
+          AND AggregateId IN {aggregateIds:Array(String)}
+        """);
 
     private static IEnumerable<ClickHouseParameter> Bind(EventSelection selection)
     {
@@ -193,6 +196,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
     {
         yield return new("tenantId", "String", selection.TenantId);
         yield return new("eventTypes", "Array(String)", selection.EventTypes.ToArray());
+        if (selection.AggregateIds is { } aggregateIds) yield return new("aggregateIds", "Array(String)", aggregateIds.ToArray());
         if (selection.Shard is not { } shard) yield break;
         yield return new("shardCount", "UInt64", (ulong)shard.Count);
         yield return new("shardIndex", "UInt64", (ulong)shard.Index - 1);

@@ -9,6 +9,9 @@ namespace ProjectionReplay.Events;
 internal sealed record EventSelection(
     string TenantId, IReadOnlyList<string> AggregateTypes, IReadOnlyList<string> EventTypes, DateTimeOffset Since, ReplayShard? Shard = null)
 {
+    /// <summary>The aggregates that are wanted, of any type, by their ids; null means all.</summary>
+    public IReadOnlyList<string>? AggregateIds { get; init; }
+
     /// <summary>
     /// Whether most events are of aggregates that have been quiet since, so that it pays to have the server leave those
     /// out where a range is read.

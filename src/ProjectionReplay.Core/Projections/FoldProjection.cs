@@ -1,3 +1,4 @@
+using ProjectionReplay.Comparison;
 using ProjectionReplay.Events;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Stores;
@@ -42,4 +43,11 @@ public abstract class FoldProjection<TState> : IFoldProjection
 
     IProjectionRun IFoldProjection.OpenRun(StoreConnections connections) =>
         new ProjectionRun<TState>(this, CreateStore(connections));
+
+    IComparableStates? IFoldProjection.OpenComparison(StoreConnections connections) => CreateStore(connections) switch
+    {
+        ClickHouseLatestRowStore<TState> rows => new LatestRowStates<TState>(this, rows.Database, rows.Table),
+        PostgresCounterStore<TState> counters => new CounterStates<TState>(this, counters),
+        _ => null,
+    };
 }

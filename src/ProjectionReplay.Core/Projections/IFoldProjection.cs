@@ -1,3 +1,4 @@
+using ProjectionReplay.Comparison;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Stores;
 
@@ -22,4 +23,7 @@ public interface IFoldProjection
 
     /// <summary>Opens the fold for one run: the projection together with its store.</summary>
     internal IProjectionRun OpenRun(StoreConnections connections);
+
+    /// <summary>Opens the stored states to be compared; null when their store cannot be read back.</summary>
+    internal IComparableStates? OpenComparison(StoreConnections connections);
 }

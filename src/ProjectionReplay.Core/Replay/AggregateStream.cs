@@ -1,8 +1,18 @@
 using System.Text;
 using System.Text.Unicode;
 using ProjectionReplay.Events;
+using ProjectionReplay.Projections;
 
 namespace ProjectionReplay.Replay;
+
+/// <summary>What streams have in common: where their events come from, and what folds them.</summary>
+/// <param name="EventLog">The event log.</param>
+/// <param name="StartFold">Starts a fold; each stream has one of its own.</param>
+/// <param name="Definition">The projection: which events and columns are read.</param>
+/// <param name="Options">The size of a page, and how long a row is fresh.</param>
+/// <param name="TimeProvider">The clock.</param>
+internal sealed record StreamReading(
+    ClickHouseEventLog EventLog, Func<IStreamFold> StartFold, ProjectionDefinition Definition, ReplayOptions Options, TimeProvider TimeProvider);
 
 /// <summary>What a stream came to.</summary>
 /// <param name="Fold">The fold of its events.</param>
@@ -54,18 +64,18 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
     /// <summary>
     /// Reads and folds all events that the log holds of the aggregates. May be repeated: each time starts from nothing.
     /// </summary>
-    /// <param name="context">What the run's batches share.</param>
+    /// <param name="reading">Where the events come from, and what folds them.</param>
     /// <param name="addEvents">Told how many events were folded, now and then; a negative number when the work was in vain.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
-    public async Task<FoldedStream> FoldAsync(BatchContext context, Action<long> addEvents, CancellationToken cancellationToken)
+    public async Task<FoldedStream> FoldAsync(StreamReading reading, Action<long> addEvents, CancellationToken cancellationToken)
     {
-        var pass = new Pass(context.Projection.StartFold(), context.Definition.EventTypes, aggregates);
+        var pass = new Pass(reading.StartFold(), reading.Definition.EventTypes, aggregates);
         long reported = 0;
         try
         {
-            var reader = await context.Servers.EventLog.ReadAsync(
-                selection, Range, context.Definition.Columns, context.Options.StagingGrace, context.Options.BatchSize, cancellationToken).ConfigureAwait(false);
-            var readAt = context.TimeProvider.GetTimestamp();
+            var reader = await reading.EventLog.ReadAsync(
+                selection, Range, reading.Definition.Columns, reading.Options.StagingGrace, reading.Options.BatchSize, cancellationToken).ConfigureAwait(false);
+            var readAt = reading.TimeProvider.GetTimestamp();
             await using (reader.ConfigureAwait(false))
             {
                 while (await reader.FillAsync(cancellationToken).ConfigureAwait(false))

@@ -23,6 +23,9 @@ internal sealed record BatchContext(
 
     public Server StoreServer => Definition.Store == ProjectionStoreKind.Postgres ? Server.Postgres : Server.ClickHouse;
 
+    /// <summary>What the streams of every batch are read with.</summary>
+    public StreamReading Reading => new(Servers.EventLog, Projection.StartFold, Definition, Options, TimeProvider);
+
     /// <summary>Whether an interrupted run goes on, so that some aggregates may be completed already.</summary>
     public bool IsResuming { get; init; }
 

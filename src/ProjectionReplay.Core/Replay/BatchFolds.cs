@@ -146,7 +146,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
             {
                 var started = context.TimeProvider.GetTimestamp();
                 results[index] = await context.Faults.CallAsync(
-                    Server.ClickHouse, "Reading events", retry => streams[index].FoldAsync(context, report.AddEvents, retry), token).ConfigureAwait(false);
+                    Server.ClickHouse, "Reading events", retry => streams[index].FoldAsync(context.Reading, report.AddEvents, retry), token).ConfigureAwait(false);
                 context.Reporter.Debug(string.Create(
                     CultureInfo.InvariantCulture,
                     $"Batch {report.Number}: stream {index + 1} of {streams.Count} read {results[index].RowsRead:N0} rows of {streams[index].Aggregates.Count:N0} aggregates in {context.TimeProvider.GetElapsedTime(started).TotalMilliseconds:N0} ms."));

@@ -8,14 +8,15 @@ namespace ProjectionReplay.Replay;
 /// <summary>What a discovery found, cut into batches.</summary>
 internal sealed class DiscoveredAggregates
 {
-    private DiscoveredAggregates(EventSelection selection, BatchPlanner planner, AggregateFilter keys, bool hasDistinctKeys)
+    private DiscoveredAggregates(EventSelection selection, BatchPlanner planner, AggregateFilter keys, AggregateFilter? tenantKeys, HashSet<string> foundIds)
     {
         Selection = selection;
         Batches = planner.Batches;
         AggregateCount = planner.AggregateCount;
         EventCount = planner.EventCount;
         Keys = keys;
-        HasDistinctKeys = hasDistinctKeys;
+        TenantKeys = tenantKeys;
+        FoundIds = foundIds;
     }
 
     /// <summary>Which events, and whether they are sparse.</summary>
@@ -30,11 +31,17 @@ internal sealed class DiscoveredAggregates
     /// <summary>All their events; one that stands twice in the log counts twice.</summary>
     public long EventCount { get; }
 
-    /// <summary>Tells the key strings of the tenant, or of the shard, from its neighbours'.</summary>
+    /// <summary>Tells the key strings of the tenant, of the shard or of the chosen aggregates from its neighbours'.</summary>
     public AggregateFilter Keys { get; }
 
     /// <summary>Whether no two of the aggregates have the same key string, which takes a colon in a type.</summary>
-    public bool HasDistinctKeys { get; }
+    public bool HasDistinctKeys { get; private init; }
+
+    /// <summary>Tells those of the whole tenant, where aggregates were chosen; else null.</summary>
+    public AggregateFilter? TenantKeys { get; }
+
+    /// <summary>The ids that were found of those that were chosen; empty when none were chosen.</summary>
+    public HashSet<string> FoundIds { get; }
 
     /// <summary>Looks for the aggregates that a run is to replay.</summary>
     /// <param name="log">The event log.</param>
@@ -48,13 +55,15 @@ internal sealed class DiscoveredAggregates
         // Live handlers have counted what is born after the discovery, and go on counting it.
         var isExact = request.Projection.Definition.ReplaySafety == ReplaySafety.Increment;
         var planner = new BatchPlanner(request.Options.AggregateBatchSize, isExact);
-        var (types, ambiguous) = (new List<string>(selection.AggregateTypes), new List<AggregateKey>());
+        var isChosen = selection.AggregateIds is not null;
+        var (types, ambiguous, chosen) = (new List<string>(selection.AggregateTypes), new List<AggregateKey>(), new List<AggregateKey>());
         await log.DiscoverAsync(
             selection,
             (type, id, rowCount) =>
             {
                 planner.Add(type, id, rowCount);
                 visit?.Invoke(Key(type, id));
+                if (isChosen) chosen.Add(Key(type, id));
 
                 // A projection of any aggregate type still knows the types that the tenant has.
                 if (types.Count == 0 || types[^1] != type && !types.Contains(type)) types.Add(type);
@@ -65,11 +74,15 @@ internal sealed class DiscoveredAggregates
             cancellationToken).ConfigureAwait(false);
         planner.Finish();
         var isSparse = planner.EventCount > 0 && planner.EventCount < await log.CountRowsAsync(selection, cancellationToken).ConfigureAwait(false) / 2;
-        return new DiscoveredAggregates(
-            selection with { IsSparse = isSparse },
-            planner,
-            new AggregateFilter(selection.TenantId, types, ambiguous, ShardKeys.Of(selection)),
-            hasDistinctKeys: !types.Exists(type => type.Contains(':', StringComparison.Ordinal)));
+        selection = selection with { IsSparse = isSparse };
+
+        // Few of the tenant's types are among chosen aggregates.
+        var tenantKeys = isChosen ? new AggregateFilter(selection.TenantId, selection.AggregateTypes, ambiguous) : null;
+        var keys = isChosen ? AggregateFilter.Only(chosen) : new AggregateFilter(selection.TenantId, types, ambiguous, ShardKeys.Of(selection));
+        return new DiscoveredAggregates(selection, planner, keys, tenantKeys, [.. chosen.Select(aggregate => aggregate.AggregateId)])
+        {
+            HasDistinctKeys = !types.Exists(type => type.Contains(':', StringComparison.Ordinal)),
+        };
 
         AggregateKey Key(string type, ReadOnlySpan<byte> id) => new(selection.TenantId, type, Encoding.UTF8.GetString(id));
     }

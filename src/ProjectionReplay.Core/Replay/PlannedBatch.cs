@@ -21,6 +21,37 @@ internal sealed record PlannedBatch(IReadOnlyList<AggregateRange> Ranges, int Ag
     public bool Includes(string aggregateType, ReadOnlySpan<byte> aggregateId) =>
         Members is null || Array.BinarySearch(Members, Hash(aggregateType, aggregateId)) >= 0;
 
+    /// <summary>Lists the aggregates of the ranges that are to be replayed, in key order.</summary>
+    public async Task<List<BatchAggregate>> ListAsync(
+        ClickHouseEventLog log, EventSelection selection, FaultPolicy faults, CancellationToken cancellationToken)
+    {
+        var listed = new List<BatchAggregate>(AggregateCount);
+        var keys = new ByteBlocks();
+        foreach (var range in Ranges)
+        {
+            var before = listed.Count;
+            var prefix = new AggregateKeyPrefix(selection.TenantId, range.AggregateType);
+            await faults.CallAsync(
+                Server.ClickHouse,
+                "Listing aggregates",
+                async token =>
+                {
+                    listed.RemoveRange(before, listed.Count - before);
+                    await log.DiscoverAsync(
+                        selection,
+                        range,
+                        (type, id, rowCount) =>
+                        {
+                            if (Includes(type, id)) listed.Add(new BatchAggregate(prefix, id, rowCount, keys));
+                        },
+                        token).ConfigureAwait(false);
+                },
+                cancellationToken).ConfigureAwait(false);
+        }
+
+        return listed;
+    }
+
     /// <summary>Tells aggregates apart by 64 bits, where their ids would take ten times the memory.</summary>
     public static ulong Hash(string aggregateType, ReadOnlySpan<byte> aggregateId) => XxHash3.HashToUInt64(
         aggregateId, unchecked((long)XxHash3.HashToUInt64(MemoryMarshal.AsBytes(aggregateType.AsSpan()))));

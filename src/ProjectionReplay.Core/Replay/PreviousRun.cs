@@ -4,7 +4,10 @@ using StackExchange.Redis;
 namespace ProjectionReplay.Replay;
 
 /// <summary>What an interrupted run of the same projection and tenant left behind in Redis.</summary>
-internal sealed class PreviousRun(ReplayMarkers markers, AggregateFilter filter)
+/// <param name="markers">The projection's markers.</param>
+/// <param name="filter">The aggregates that the run at hand is of.</param>
+/// <param name="tenant">All aggregates of the tenant, where the run is of chosen ones; else null.</param>
+internal sealed class PreviousRun(ReplayMarkers markers, AggregateFilter filter, AggregateFilter? tenant = null)
 {
     /// <summary>Removed together: bounds what is held in memory of a set of any size.</summary>
     private const int ChunkSize = 10_000;
@@ -17,6 +20,16 @@ internal sealed class PreviousRun(ReplayMarkers markers, AggregateFilter filter)
         long completed = 0, stale = 0;
         await foreach (var _ in markers.CompletedAsync(filter, cancellationToken).ConfigureAwait(false)) completed++;
         await foreach (var _ in markers.MarkedAsync(filter, cancellationToken).ConfigureAwait(false)) stale++;
+        return (completed, stale);
+    }
+
+    /// <summary>Counts what is left of the tenant's other aggregates, where the run is of chosen ones. Only reads.</summary>
+    public async Task<(long Completed, long Stale)> CountOthersAsync(CancellationToken cancellationToken)
+    {
+        if (tenant is null) return (0, 0);
+        long completed = 0, stale = 0;
+        await foreach (var key in markers.CompletedAsync(tenant, cancellationToken).ConfigureAwait(false)) completed += filter.Matches(key) ? 0 : 1;
+        await foreach (var key in markers.MarkedAsync(tenant, cancellationToken).ConfigureAwait(false)) stale += filter.Matches(key) ? 0 : 1;
         return (completed, stale);
     }
 

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using ProjectionReplay.Events;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Stores;
@@ -55,72 +54,8 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
         string tenantId, Func<CancellationToken, Task<IReadOnlyList<AggregateKey>?>> findAll, CancellationToken cancellationToken) =>
         store.EmptyAsync(tenantId, findAll, cancellationToken);
 
-    public IStreamFold StartFold() => new StreamFold(projection, store.CreateBuffer());
+    public IStreamFold StartFold() => new StreamFold<TState>(projection, store.CreateBuffer());
 
     public Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<IStreamFold> folds, CancellationToken cancellationToken) =>
-        store.StoreAsync([.. folds.Select(fold => ((StreamFold)fold).Buffer)], cancellationToken);
-
-    /// <summary>
-    /// Coalesces: however many events an aggregate has, it comes to one state for each projection key.
-    /// </summary>
-    private sealed class StreamFold(FoldProjection<TState> projection, IStateBuffer<TState> buffer) : IStreamFold
-    {
-        // The states of the aggregate in hand. Most aggregates touch one key, and most events the key of the event
-        // before, so that one is kept outside the dictionary.
-        private readonly List<ProjectedState<TState>> _states = [];
-        private readonly Dictionary<string, int> _indexByKey = new(StringComparer.Ordinal);
-        private string? _lastKey;
-        private int _lastIndex;
-
-        /// <summary>The states of the aggregates that were ended.</summary>
-        public IStateBuffer<TState> Buffer => buffer;
-
-        public void Apply(in ReplayEvent replayEvent)
-        {
-            var key = projection.GetKey(replayEvent);
-            if (!ReferenceEquals(key, _lastKey) && !string.Equals(key, _lastKey, StringComparison.Ordinal)) Select(key, replayEvent);
-
-            ref var projected = ref CollectionsMarshal.AsSpan(_states)[_lastIndex];
-            projected = projected with { State = projection.Apply(projected.State, replayEvent) };
-        }
-
-        public void EndAggregate(ReadOnlySpan<byte> lastEventId)
-        {
-            foreach (ref readonly var projected in CollectionsMarshal.AsSpan(_states))
-            {
-                if (projection.ShouldStore(projected.State)) buffer.Add(projected, lastEventId);
-            }
-
-            _states.Clear();
-            if (_indexByKey.Count > 0) _indexByKey.Clear();
-            _lastKey = null;
-        }
-
-        public void Dispose() => buffer.Dispose();
-
-        private void Select(string key, in ReplayEvent replayEvent)
-        {
-            if (_lastKey is null)
-            {
-                _lastIndex = Add(key, replayEvent);
-            }
-            else
-            {
-                if (_indexByKey.Count == 0) _indexByKey.Add(_lastKey, _lastIndex);
-                if (!_indexByKey.TryGetValue(key, out _lastIndex))
-                {
-                    _lastIndex = Add(key, replayEvent);
-                    _indexByKey.Add(key, _lastIndex);
-                }
-            }
-
-            _lastKey = key;
-        }
-
-        private int Add(string key, in ReplayEvent replayEvent)
-        {
-            _states.Add(new ProjectedState<TState>(replayEvent.Aggregate, key, projection.CreateState(replayEvent)));
-            return _states.Count - 1;
-        }
-    }
+        store.StoreAsync([.. folds.Select(fold => ((StreamFold<TState>)fold).Buffer)], cancellationToken);
 }

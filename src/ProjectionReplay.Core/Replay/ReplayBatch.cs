@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using ProjectionReplay.Events;
 using ProjectionReplay.Projections;
 using StackExchange.Redis;
 
@@ -57,30 +56,7 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
     /// <summary>The aggregates of the batch's ranges, without those that an interrupted run completed.</summary>
     private async Task<List<BatchAggregate>> ListAsync(CancellationToken cancellationToken)
     {
-        var listed = new List<BatchAggregate>(plan.AggregateCount);
-        var keys = new ByteBlocks();
-        foreach (var range in plan.Ranges)
-        {
-            var before = listed.Count;
-            var prefix = new AggregateKeyPrefix(context.Selection.TenantId, range.AggregateType);
-            await context.Faults.CallAsync(
-                Server.ClickHouse,
-                "Listing aggregates",
-                async token =>
-                {
-                    listed.RemoveRange(before, listed.Count - before);
-                    await context.Servers.EventLog.DiscoverAsync(
-                        context.Selection,
-                        range,
-                        (type, id, rowCount) =>
-                        {
-                            if (plan.Includes(type, id)) listed.Add(new BatchAggregate(prefix, id, rowCount, keys));
-                        },
-                        token).ConfigureAwait(false);
-                },
-                cancellationToken).ConfigureAwait(false);
-        }
-
+        var listed = await plan.ListAsync(context.Servers.EventLog, context.Selection, context.Faults, cancellationToken).ConfigureAwait(false);
         if (!context.IsResuming || listed.Count == 0) return listed;
         var completed = await context.Faults.CallAsync(
             Server.Redis, "Reading the completed set", token => context.Markers.FindCompletedAsync(listed.ConvertAll(aggregate => (RedisValue)aggregate.KeyUtf8), token), cancellationToken).ConfigureAwait(false);

@@ -1,6 +1,4 @@
-using System.Buffers;
 using System.Globalization;
-using System.Text;
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Coordination;
 using ProjectionReplay.Events;
@@ -53,7 +51,7 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
                     cancellationToken).ConfigureAwait(false);
             }
 
-            var selection = new EventSelection(request.TenantId, definition.AggregateTypes, definition.EventTypes, request.Since, request.Shard);
+            var selection = new EventSelection(request.TenantId, definition.AggregateTypes, definition.EventTypes, request.Since, request.Shard) { AggregateIds = request.AggregateIds };
             if (request.Shard is { } shard) await messages.SendAsync(new ReplayVerboseMessage(Describe(shard)), cancellationToken).ConfigureAwait(false);
             var started = _timeProvider.GetTimestamp();
             var discovery = await faults.CallAsync(
@@ -63,22 +61,29 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
                 cancellationToken).ConfigureAwait(false);
 
             await messages.SendAsync(new ReplayDebugMessage(Took("Discovering aggregates", started)), cancellationToken).ConfigureAwait(false);
-            var previous = new PreviousRun(new ReplayMarkers(servers.Redis, definition.Name), discovery.Keys);
+            if (RequestRules.DescribeMissing(request.AggregateIds, discovery.FoundIds, request.Since) is { } missing)
+            {
+                await messages.SendAsync(new ReplayWarningMessage(missing), cancellationToken).ConfigureAwait(false);
+            }
+
+            var previous = new PreviousRun(new ReplayMarkers(servers.Redis, definition.Name), discovery.Keys, discovery.TenantKeys);
             var (completed, stale) = await faults.CallAsync(Server.Redis, "Looking for a previous run", previous.CountAsync, cancellationToken).ConfigureAwait(false);
+            var others = await faults.CallAsync(Server.Redis, "Looking for a previous run", previous.CountOthersAsync, cancellationToken).ConfigureAwait(false);
             var plan = new ReplayPlan
             {
                 Projection = definition.Name,
                 TenantId = request.TenantId,
                 Shard = request.Shard?.ToString(),
+                AggregateId = request.AggregateIds,
                 Since = request.Since.UtcDateTime,
                 AggregateCount = discovery.AggregateCount,
                 EventCount = discovery.EventCount,
                 BatchCount = discovery.Batches.Count,
-                PreviousCompletedCount = completed,
-                StaleMarkerCount = stale,
+                PreviousCompletedCount = completed + others.Completed,
+                StaleMarkerCount = stale + others.Stale,
             };
             await messages.SendAsync(new ReplayVerboseMessage(Describe(plan)), cancellationToken).ConfigureAwait(false);
-            return new ReplayRun(plan, request, selection, discovery, servers, projection, previous, messages, _timeProvider);
+            return new ReplayRun(plan, request, selection, discovery, servers, projection, previous, messages, _timeProvider) { IsHeldUp = others != (0, 0) };
         }
         catch
         {
@@ -102,17 +107,8 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
 
     private void Check(ReplayRequest request)
     {
-        if (string.IsNullOrEmpty(request.TenantId))
-        {
-            throw new ReplayException(ReplayError.OptionInvalid, "The tenant id is empty. Name the tenant whose events are to be replayed.");
-        }
-
-        if (request.TenantId.Contains('\0', StringComparison.Ordinal) || !IsWellFormed(request.TenantId))
-        {
-            throw new ReplayException(
-                ReplayError.OptionInvalid, "The tenant id holds a NUL character or half a surrogate pair, which no tenant can be called. Give the id as the event log has it.");
-        }
-
+        RequestRules.CheckTenant(request.TenantId);
+        RequestRules.CheckAggregates(request.AggregateIds);
         if (request is { IsRebuild: true, Shard: { } shard })
         {
             throw new ReplayException(
@@ -120,26 +116,19 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
                 $"A rebuild deletes all counters of tenant '{request.TenantId}', so it cannot be of shard {shard} alone: what the other shards have counted would be gone. Give -Rebuild without -Shard.");
         }
 
-        var now = _timeProvider.GetUtcNow();
-        if (request.Since > now)
+        if (request is { IsRebuild: true, AggregateIds: not null })
         {
             throw new ReplayException(
-                ReplayError.SinceInFuture,
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"The start date {request.Since.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC lies in the future (it is {now.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC). Give a date in the past."));
+                ReplayError.RebuildNotPossible,
+                $"A rebuild deletes all counters of tenant '{request.TenantId}', so it cannot be of chosen aggregates alone: what the others have counted would be gone. Give -Rebuild without -AggregateId.");
         }
-    }
 
-    /// <summary>Half a surrogate pair would be sent as U+FFFD, and so name another tenant.</summary>
-    private static bool IsWellFormed(string text)
-    {
-        for (var rest = text.AsSpan(); !rest.IsEmpty;)
+        if (request is { Shard: not null, AggregateIds: not null })
         {
-            if (Rune.DecodeFromUtf16(rest, out _, out var length) != OperationStatus.Done) return false;
-            rest = rest[length..];
+            throw new ReplayException(
+                ReplayError.OptionInvalid, "Chosen aggregates are replayed whatever shard they are of. Give -AggregateId without -Shard.");
         }
 
-        return true;
+        RequestRules.CheckSince(request.Since, _timeProvider.GetUtcNow());
     }
 }

@@ -77,6 +77,9 @@ public enum ReplayError
     /// <summary>A state does not fit its table.</summary>
     StateNotStorable,
 
+    /// <summary>The stored rows cannot be compared with the events, or not with those that were selected.</summary>
+    ComparisonNotPossible,
+
     /// <summary>The replay log could not be created.</summary>
     LogUnavailable,
 

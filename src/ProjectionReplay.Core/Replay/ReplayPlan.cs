@@ -12,6 +12,9 @@ public sealed record ReplayPlan
     /// <summary>The part of the tenant's aggregates, as <c>i/n</c>; null for all of them.</summary>
     public string? Shard { get; init; }
 
+    /// <summary>The aggregates that were chosen, by their ids; null when none were, and all are replayed.</summary>
+    public IReadOnlyList<string>? AggregateId { get; init; }
+
     /// <summary>Aggregates with an event at or after this moment, UTC, are replayed.</summary>
     public required DateTime Since { get; init; }
 
@@ -27,7 +30,10 @@ public sealed record ReplayPlan
     /// <summary>The batches that the aggregates make.</summary>
     public required int BatchCount { get; init; }
 
-    /// <summary>Aggregates that an interrupted run had completed: a resume would skip them.</summary>
+    /// <summary>
+    /// Aggregates that an interrupted run had completed: a resume would skip them. Of the whole tenant where aggregates were
+    /// chosen, as are the markers.
+    /// </summary>
     public required long PreviousCompletedCount { get; init; }
 
     /// <summary>Markers that an interrupted run left behind: live handlers hold back the events of those aggregates.</summary>

@@ -3,7 +3,7 @@ using ProjectionReplay.Projections;
 
 namespace ProjectionReplay.Replay;
 
-/// <summary>What to replay: one projection, for one tenant, for the aggregates with an event since a moment.</summary>
+/// <summary>What to replay: one projection, for one tenant, for the aggregates with an event since a moment, or some of them.</summary>
 public sealed record ReplayRequest
 {
     /// <summary>The projection whose states are rebuilt.</summary>
@@ -23,6 +23,12 @@ public sealed record ReplayRequest
     /// at the same time, by processes anywhere.
     /// </summary>
     public ReplayShard? Shard { get; init; }
+
+    /// <summary>
+    /// The aggregates that are replayed, of any type, by their ids, or null for all: 1 to 1,000 of them, none empty, of no
+    /// more than 64 KB of UTF-8 together. Neither for a shard nor for a rebuild.
+    /// </summary>
+    public IReadOnlyList<string>? AggregateIds { get; init; }
 
     /// <summary>
     /// Whether to build counters anew: what is stored for the tenant is deleted, and every event is counted once, while

@@ -53,6 +53,12 @@ public sealed class ReplayRun : IAsyncDisposable
     /// <summary>What the run is going to do.</summary>
     public ReplayPlan Plan { get; }
 
+    /// <summary>
+    /// Whether an interrupted run of other aggregates than those that were chosen comes first: there is nothing to decide
+    /// about it here, as <see cref="ExecuteAsync"/> refuses to start.
+    /// </summary>
+    public bool IsHeldUp { get; internal init; }
+
     /// <summary>Replays, batch by batch.</summary>
     /// <param name="previousRun">What to do about an interrupted run.</param>
     /// <param name="cancellationToken">
@@ -107,6 +113,9 @@ public sealed class ReplayRun : IAsyncDisposable
         // What the plan found may have changed before the lock was taken.
         var (completed, stale) = await _faults.CallAsync(
             Server.Redis, "Looking for a previous run", _previous.CountAsync, cancellationToken).ConfigureAwait(false);
+        var others = await _faults.CallAsync(
+            Server.Redis, "Looking for a previous run", _previous.CountOthersAsync, cancellationToken).ConfigureAwait(false);
+        if (others != (0, 0)) throw _failures.PreviousRunOfOthers(others.Completed, others.Stale);
         var hasPreviousRun = completed + stale > 0;
         if (!_request.IsRebuild)
         {
@@ -169,12 +178,14 @@ public sealed class ReplayRun : IAsyncDisposable
     {
         var options = _request.Options;
         if (reporter.LogPath is { } path) reporter.Verbose($"The replay log is '{path}'.");
-        var shard = _request.Shard is { } given ? $", of shard {given}" : "";
+        var part = _request.Shard is { } shard ? $", of shard {shard}"
+            : _request.AggregateIds is { } ids ? string.Create(CultureInfo.InvariantCulture, $", of {ids.Count:N0} that were chosen")
+            : "";
         await reporter.StepAsync(
             "start",
             entry => entry with
             {
-                Message = string.Create(CultureInfo.InvariantCulture, $"Replaying events of aggregates active since {Plan.Since:yyyy-MM-dd HH:mm:ss} UTC{shard}."),
+                Message = string.Create(CultureInfo.InvariantCulture, $"Replaying events of aggregates active since {Plan.Since:yyyy-MM-dd HH:mm:ss} UTC{part}."),
                 Arguments = new ReplayLogArguments(Plan.Since, options.BatchSize, options.AggregateBatchSize, options.Concurrency, DryRun: false),
             },
             cancellationToken).ConfigureAwait(false);

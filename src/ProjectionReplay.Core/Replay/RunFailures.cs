@@ -21,6 +21,12 @@ internal sealed class RunFailures(ReplayRequest request)
             An earlier replay of {_subject} left off half way: {completed:N0} aggregates are completed, {stale:N0} markers are left. Run again with -Resume to go on from there, or with -Restart to start over.
             """));
 
+    public ReplayException PreviousRunOfOthers(long completed, long stale) => new(
+        ReplayError.PreviousRunFound,
+        string.Create(CultureInfo.InvariantCulture, $"""
+            An earlier replay of {_subject} left off half way: of aggregates that were not chosen, {completed:N0} are completed and {stale:N0} markers are left. That run comes first, so that the two are not mixed up: run again without -AggregateId, with -Resume or -Restart, or remove what it left with Clear-ReplayMarker. Then try again.
+            """));
+
     public ReplayException RebuildInterrupted() => new(
         ReplayError.RebuildInterrupted,
         $"A rebuild of {_subject} was interrupted, so that its counters hold only a part. Run again with -Rebuild.");

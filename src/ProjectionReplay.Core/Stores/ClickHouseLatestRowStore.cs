@@ -7,6 +7,10 @@ namespace ProjectionReplay.Stores;
 public sealed class ClickHouseLatestRowStore<TState>(ClickHouseDatabase database, LatestRowTable<TState> table) : IProjectionStore<TState>
     where TState : class
 {
+    internal ClickHouseDatabase Database => database;
+
+    internal LatestRowTable<TState> Table => table;
+
     // Until the table was looked at, its types may be others than those that are written.
     private bool _isConverted = true;
 

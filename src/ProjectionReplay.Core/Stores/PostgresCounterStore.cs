@@ -29,6 +29,10 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
     private bool _isLedgerKnown;
     private bool _isFirstReplay;
 
+    internal NpgsqlDataSource DataSource => dataSource;
+
+    internal CounterTable<TState> Table => table;
+
     /// <inheritdoc/>
     public async Task CheckAsync(CancellationToken cancellationToken)
     {

@@ -46,6 +46,13 @@ public sealed class InvokeProjectionReplayCommand : PSCmdlet, IDisposable
     [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The part of each tenant's aggregates to replay, as i/n: with 3/8 the third of eight shards. Shards of one count may run at the same time, anywhere; together they are the whole.")]
     public string? Shard { get; set; }
 
+    /// <summary>
+    /// The aggregates to replay, by their ids; all of them unless given. For debugging: a handful, each from its first
+    /// event on.
+    /// </summary>
+    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The aggregates to replay, by their ids; all of them unless given. For debugging: a handful, each from its first event on.")]
+    public string[]? AggregateId { get; set; }
+
     /// <summary>ClickHouse, as <c>http(s)://user:password@host:port/database</c>; else <c>CLICKHOUSE_URL</c>, else <c>.env</c>.</summary>
     [Parameter]
     public string? ClickHouseUrl { get; set; }
@@ -121,8 +128,9 @@ public sealed class InvokeProjectionReplayCommand : PSCmdlet, IDisposable
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
-        // A plan of all aggregates comes by the pipeline without a shard; on the command line that would be a variable that is
-        // not set.
+        // A plan of all aggregates comes by the pipeline without a shard or ids; on the command line that would be a variable
+        // that is not set.
+        if (MyInvocation.BoundParameters.ContainsKey(nameof(AggregateId))) AggregateId ??= [];
         if (!MyInvocation.BoundParameters.ContainsKey(nameof(Shard))) return;
         try
         {
@@ -150,7 +158,7 @@ public sealed class InvokeProjectionReplayCommand : PSCmdlet, IDisposable
                 working = projection.Definition.Name;
                 foreach (var tenantId in TenantId)
                 {
-                    if (!_session.IsEnded) _session.Replay(projection, tenantId, Since, shard);
+                    if (!_session.IsEnded) _session.Replay(projection, tenantId, Since, shard, AggregateId);
                 }
             }
         }

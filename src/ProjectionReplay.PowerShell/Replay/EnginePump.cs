@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using ProjectionReplay.Comparison;
 using ProjectionReplay.Replay;
 
 namespace ProjectionReplay.PowerShell;
@@ -78,6 +79,9 @@ internal sealed class EnginePump(Cmdlet cmdlet, ReplayMessages messages, Progres
             {
                 case ReplayLogMessage log:
                     cmdlet.WriteObject(log.Entry);
+                    break;
+                case ProjectionDifferenceMessage found:
+                    cmdlet.WriteObject(found.Difference);
                     break;
                 case ReplayWarningMessage warning:
                     cmdlet.WriteWarning(warning.Text);

@@ -29,7 +29,7 @@ internal static class ReplayErrors
             or ReplayError.ModelPricesInvalid
             => ErrorCategory.InvalidData,
         ReplayError.PreviousRunFound or ReplayError.RebuildInterrupted => ErrorCategory.ResourceExists,
-        ReplayError.RebuildNotPossible => ErrorCategory.InvalidOperation,
+        ReplayError.RebuildNotPossible or ReplayError.ComparisonNotPossible => ErrorCategory.InvalidOperation,
         ReplayError.ReplayLocked or ReplayError.ReplayInProgress => ErrorCategory.ResourceBusy,
         ReplayError.DrainTimeout => ErrorCategory.OperationTimeout,
         ReplayError.LogUnavailable => ErrorCategory.OpenError,

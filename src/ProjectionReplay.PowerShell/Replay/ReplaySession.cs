@@ -24,10 +24,10 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
     /// <summary>Whether the operator chose to stop: nothing more is replayed.</summary>
     public bool IsEnded { get; private set; }
 
-    /// <summary>Replays a projection for a tenant, or for a shard of it.</summary>
+    /// <summary>Replays a projection for a tenant, or for a shard or some aggregates of it.</summary>
     /// <exception cref="ReplayException">It failed.</exception>
     /// <exception cref="PipelineStoppedException">The pipeline was stopped.</exception>
-    public void Replay(IFoldProjection projection, string tenantId, DateTime since, ReplayShard? shard)
+    public void Replay(IFoldProjection projection, string tenantId, DateTime since, ReplayShard? shard, string[]? aggregateIds)
     {
         var request = new ReplayRequest
         {
@@ -35,11 +35,14 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
             TenantId = tenantId,
             Since = new DateTimeOffset(since),
             Shard = shard,
+            AggregateIds = aggregateIds,
             IsRebuild = IsRebuild,
             Options = options,
         };
         var name = projection.Definition.Name;
-        var target = shard is null ? Strings.ReplayTarget.With(name, tenantId) : Strings.ReplayTargetShard.With(name, tenantId, shard);
+        var target = shard is not null ? Strings.ReplayTargetShard.With(name, tenantId, shard)
+            : aggregateIds is not null ? Strings.ReplayTargetAggregates.With(name, tenantId, aggregateIds.Length)
+            : Strings.ReplayTarget.With(name, tenantId);
         var activity = shard is null ? Strings.ProgressActivity.With(name, tenantId) : Strings.ProgressActivityShard.With(name, tenantId, shard);
         var messages = new ReplayMessages();
         var progress = new ProgressBars(cmdlet.CommandRuntime, cmdlet.Host, activity);
@@ -74,7 +77,7 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
             return;
         }
 
-        switch (Decide(plan, target))
+        switch (Decide(run, target))
         {
             case PreviousRunAnswer.Refuse:
                 pump.Run(token => run.ExecuteAsync(PreviousRunAction.Refuse, token));
@@ -105,10 +108,11 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
         cmdlet.Host.UI.WriteLine(Strings.CleanedUp.With(target, removed.Markers, removed.Completed));
     }
 
-    private PreviousRunAnswer Decide(ReplayPlan plan, string target)
+    private PreviousRunAnswer Decide(ReplayRun run, string target)
     {
-        var found = plan.PreviousCompletedCount > 0 || plan.StaleMarkerCount > 0;
-        return found && !IsRebuild && PreviousRun == PreviousRunAnswer.Refuse ? PreviousRunQuestion.Ask(cmdlet.Host, plan, target) : PreviousRun;
+        var plan = run.Plan;
+        var isOpen = (plan.PreviousCompletedCount > 0 || plan.StaleMarkerCount > 0) && !IsRebuild && !run.IsHeldUp;
+        return isOpen && PreviousRun == PreviousRunAnswer.Refuse ? PreviousRunQuestion.Ask(cmdlet.Host, plan, target) : PreviousRun;
     }
 
     private static string Describe(DateTime since) => since.ToString(

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ProjectionReplay.Comparison;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.ExperimentRunState;
@@ -39,6 +40,7 @@ public sealed class GoldenReplayTests(TestServers servers)
             {
                 var outcome = await ReplayOutcome.RunAsync(servers, projection, new TestTenant(servers, tenant), new ReplayOptions { AggregateBatchSize = 7 });
                 outcome.ShouldSucceed();
+                Assert.Empty((await ComparisonOutcome.RunAsync(servers, projection, new TestTenant(servers, tenant))).ShouldSucceed().Differences);
             }
         }
 

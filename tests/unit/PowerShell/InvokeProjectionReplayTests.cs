@@ -42,7 +42,7 @@ public sealed class InvokeProjectionReplayTests(TestServers servers) : IDisposab
 
         var plan = Assert.Single(outcome.Output);
         Assert.Equal(
-            [Projection, tenant.Id, null, new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc), 25, 75L, 3, 0L, 0L],
+            [Projection, tenant.Id, null, null, new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc), 25, 75L, 3, 0L, 0L],
             plan.Properties.Select(property => property.Value));
         Assert.Empty(await tenant.EvaluationsAsync());
         Assert.Empty(_session.Location.GetFiles());

@@ -46,6 +46,7 @@ internal sealed record ReplayOutcome(
         bool isLive = false,
         bool isRebuild = false,
         ReplayShard? shard = null,
+        IReadOnlyList<string>? aggregateIds = null,
         TimeProvider? timeProvider = null,
         CancellationToken cancellationToken = default)
     {
@@ -61,6 +62,7 @@ internal sealed record ReplayOutcome(
                 TenantId = tenant.Id,
                 Since = since ?? new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero),
                 Shard = shard,
+                AggregateIds = aggregateIds,
                 IsRebuild = isRebuild,
 
                 // Where no live system is at work, nothing is going to be staged.

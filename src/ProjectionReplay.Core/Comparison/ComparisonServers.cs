@@ -1,0 +1,42 @@
+using Npgsql;
+using ProjectionReplay.ClickHouse;
+using ProjectionReplay.Configuration;
+using ProjectionReplay.Replay;
+using ProjectionReplay.Stores;
+
+namespace ProjectionReplay.Comparison;
+
+/// <summary>The servers that a comparison reads from: ClickHouse, and Postgres when the store asks for it.</summary>
+internal sealed class ComparisonServers : IAsyncDisposable
+{
+    private NpgsqlDataSource? _postgres;
+
+    private ComparisonServers(ClickHouseDatabase clickHouse, ReplayConnections connections)
+    {
+        ClickHouse = clickHouse;
+        Stores = new StoreConnections(
+            () => ClickHouse,
+            () => _postgres = NpgsqlDataSource.Create(ServerSettings.Postgres(connections.ResolveDatabase()).ConnectionString));
+    }
+
+    public ClickHouseDatabase ClickHouse { get; }
+
+    public StoreConnections Stores { get; }
+
+    /// <summary>Reads the URLs, all of them before any server is called.</summary>
+    public static async Task<ComparisonServers> OpenAsync(
+        ReplayConnections connections, bool needsPostgres, ReplayMessages messages, CancellationToken cancellationToken)
+    {
+        var (clickHouse, clickHouseUrl) = ServerSettings.ClickHouse(connections.ResolveClickHouse());
+        var used = $"ClickHouse {clickHouseUrl}";
+        if (needsPostgres) used += $", Postgres {ServerSettings.Postgres(connections.ResolveDatabase()).Redacted}";
+        await messages.SendAsync(new ReplayVerboseMessage($"Using {used}."), cancellationToken).ConfigureAwait(false);
+        return new ComparisonServers(new ClickHouseDatabase(clickHouse), connections);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_postgres is not null) await _postgres.DisposeAsync().ConfigureAwait(false);
+        ClickHouse.Dispose();
+    }
+}
