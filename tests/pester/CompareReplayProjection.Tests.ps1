@@ -1,5 +1,5 @@
 BeforeAll {
-    $manifest = Resolve-Path (Join-Path $PSScriptRoot '../../ProjectionReplay.psd1')
+    $manifest = & (Join-Path $PSScriptRoot 'Manifest.ps1')
     Import-Module $manifest -Force
     . (Join-Path $PSScriptRoot 'Sandbox.ps1')
     $sandbox = Start-Sandbox -Seed 3000

@@ -1,8 +1,10 @@
+using System.Globalization;
 using System.Text;
 using ClickHouse.Driver;
 using ClickHouse.Driver.ADO;
 using ClickHouse.Driver.ADO.Parameters;
 using ProjectionReplay.Replay;
+using ProjectionReplay.Tables;
 
 namespace ProjectionReplay.ClickHouse;
 
@@ -12,6 +14,12 @@ namespace ProjectionReplay.ClickHouse;
 /// </summary>
 public sealed class ClickHouseDatabase : IDisposable
 {
+    // See ErrorCodes.cpp of ClickHouse.
+    private const int IllegalType = 43;
+    private const int NotImplemented = 48;
+    private const int TypeMismatch = 53;
+    private const int CannotConvert = 70;
+
     private readonly ClickHouseClient _client;
 
     /// <summary>Opens the database that the settings name. Connects on first use.</summary>
@@ -82,53 +90,110 @@ public sealed class ClickHouseDatabase : IDisposable
     /// <exception cref="ReplayException"><see cref="ReplayError.TableMissing"/>: it names what is missing.</exception>
     public async Task<IReadOnlyDictionary<string, string>> RequireColumnsAsync(string table, IReadOnlyCollection<string> columns, CancellationToken cancellationToken)
     {
+        var found = await ReadColumnsAsync(table, cancellationToken).ConfigureAwait(false);
+        Describe(table, [.. columns.Select(RequiredColumn.Any)]).Judge(found).Require();
+        return found;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _client.Dispose();
+
+    /// <summary>The types of a table's columns, by name; none when there is no such table, or none that the user may see.</summary>
+    internal async Task<IReadOnlyDictionary<string, string>> ReadColumnsAsync(string table, CancellationToken cancellationToken)
+    {
         const string Sql = """
             SELECT name, type
             FROM system.columns
             WHERE database = currentDatabase() AND table = {table:String}
             """;
 
-        var found = new Dictionary<string, string>(StringComparer.Ordinal);
-        var reader = await QueryAsync(Sql, [new("table", "String", table)], null, cancellationToken).ConfigureAwait(false);
-        await using (reader.ConfigureAwait(false))
-        {
-            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false)) ReadTypes(reader, found);
-        }
+        var rows = await QueryTextsAsync(Sql, [new("table", "String", table)], columns: 2, cancellationToken).ConfigureAwait(false);
+        return rows.ToDictionary(row => row[0], row => row[1], StringComparer.Ordinal);
+    }
 
+    /// <summary>What a table of this database must have.</summary>
+    internal RequiredTable Describe(string table, IReadOnlyList<RequiredColumn> columns)
+    {
         var database = _client.Settings.Database;
-        if (found.Count == 0)
+        return new RequiredTable(table, $"ClickHouse table '{database}.{table}'", columns)
         {
-            throw new ReplayException(
-                ReplayError.TableMissing,
-                $"ClickHouse database '{database}' has no table '{table}'. Check the database at the end of the ClickHouse URL, and that the migrations have run there.");
+            Absence = new(
+                "Table",
+                TableVerdict.Unusable,
+                $"ClickHouse database '{database}' has no table '{table}'.",
+                "Check the database at the end of the ClickHouse URL, and that the migrations have run there."),
+        };
+    }
+
+    /// <summary>Whether the server has a conversion between two types at all, whatever the values. Converts none.</summary>
+    internal async Task<bool> CanConvertAsync(string from, string to, CancellationToken cancellationToken)
+    {
+        const string Sql = """
+            SELECT toString(CAST(materialize(defaultValueOfTypeName({from:String})), {to:String}))
+            WHERE materialize(0)
+            """;
+
+        try
+        {
+            await QueryTextsAsync(Sql, [new("from", "String", from), new("to", "String", to)], columns: 1, cancellationToken).ConfigureAwait(false);
+            return true;
         }
-
-        var missing = columns.Where(column => !found.ContainsKey(column)).ToList();
-        if (missing.Count > 0)
+        catch (ClickHouseServerException exception) when (exception.ErrorCode is IllegalType or TypeMismatch or CannotConvert or NotImplemented)
         {
-            throw new ReplayException(
-                ReplayError.TableMissing,
-                $"ClickHouse table '{database}.{table}' has no column {string.Join(", ", missing.Select(column => $"'{column}'"))}. Run the migrations of the system that owns it, then try again.");
-        }
-
-        return found;
-
-        static void ReadTypes(RowBinaryReader reader, Dictionary<string, string> types)
-        {
-            var cursor = new RowBinaryCursor(reader.Buffered);
-            var consumed = 0;
-            while (cursor.TryReadString(out var name) && cursor.TryReadString(out var type))
-            {
-                types[Encoding.UTF8.GetString(name)] = Encoding.UTF8.GetString(type);
-                consumed = cursor.Position;
-            }
-
-            reader.Advance(consumed);
+            return false;
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _client.Dispose();
+    /// <summary>Whether the user may do something, by the server's own account. Does nothing.</summary>
+    /// <param name="privilege"><c>SELECT</c> or <c>INSERT</c>.</param>
+    /// <param name="table">The table, unquoted.</param>
+    /// <param name="columns">The columns, unquoted; the whole table when empty.</param>
+    /// <param name="cancellationToken">Abandons the query.</param>
+    /// <exception cref="ClickHouseServerException">The server does not say: it is older than 24.10, as a rule.</exception>
+    internal async Task<bool> IsGrantedAsync(string privilege, string table, IReadOnlyList<string> columns, CancellationToken cancellationToken)
+    {
+        var list = columns.Count == 0 ? "" : $"({string.Join(", ", columns.Select(Quote))})";
+        using var connection = _client.CreateConnection();
+        using var command = connection.CreateCommand($"CHECK GRANT {privilege}{list} ON {Quote(table)}");
+        return Convert.ToInt64(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false), CultureInfo.InvariantCulture) != 0;
+    }
+
+    /// <summary>Whether the user may read some columns of a table, by reading none of its rows.</summary>
+    /// <exception cref="ClickHouseServerException">It may not, or the server is in trouble.</exception>
+    internal Task TryReadAsync(string table, IReadOnlyList<string> columns, CancellationToken cancellationToken) =>
+        QueryTextsAsync(
+            $"SELECT {string.Join(", ", columns.Select(column => $"toString({Quote(column)})"))} FROM {Quote(table)} WHERE 0", [], columns.Count, cancellationToken);
+
+    /// <summary>Reads rows whose columns are all String. For short answers.</summary>
+    internal async Task<IReadOnlyList<string[]>> QueryTextsAsync(
+        string sql, IReadOnlyList<ClickHouseParameter> parameters, int columns, CancellationToken cancellationToken)
+    {
+        var rows = new List<string[]>();
+        var reader = await QueryAsync(sql, parameters, null, cancellationToken).ConfigureAwait(false);
+        await using (reader.ConfigureAwait(false))
+        {
+            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false)) ReadRows(reader, columns, rows);
+        }
+
+        return rows;
+    }
+
+    private static void ReadRows(RowBinaryReader reader, int columns, List<string[]> rows)
+    {
+        while (true)
+        {
+            var cursor = new RowBinaryCursor(reader.Buffered);
+            var row = new string[columns];
+            for (var column = 0; column < columns; column++)
+            {
+                if (!cursor.TryReadString(out var text)) return;
+                row[column] = Encoding.UTF8.GetString(text);
+            }
+
+            rows.Add(row);
+            reader.Advance(cursor.Position);
+        }
+    }
 
     /// <summary>An identifier, quoted.</summary>
     internal static string Quote(string identifier) => "`" + identifier.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("`", "\\`", StringComparison.Ordinal) + "`";

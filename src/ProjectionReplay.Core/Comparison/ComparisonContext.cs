@@ -31,7 +31,7 @@ internal sealed record ComparisonContext(
     public ValueTask TellAsync(ProjectionDifference difference, CancellationToken cancellationToken)
     {
         Progress.CountDifference(difference);
-        return Messages.SendAsync(new ProjectionDifferenceMessage(difference), cancellationToken);
+        return Messages.SendAsync(new ReplayFindingMessage(difference), cancellationToken);
     }
 
     public ValueTask WarnAsync(string text, CancellationToken cancellationToken) =>

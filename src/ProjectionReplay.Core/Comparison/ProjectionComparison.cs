@@ -22,7 +22,7 @@ public sealed class ProjectionComparison(ReplayConnections connections, TimeProv
 
     private readonly TimeProvider _timeProvider = timeProvider ?? TimeProvider.System;
 
-    /// <summary>Compares, batch by batch, and sends a <see cref="ProjectionDifferenceMessage"/> for each difference.</summary>
+    /// <summary>Compares, batch by batch, and sends a <see cref="ReplayFindingMessage"/> with each <see cref="ProjectionDifference"/>.</summary>
     /// <param name="request">What to compare.</param>
     /// <param name="messages">Where differences, warnings and progress are told.</param>
     /// <param name="cancellationToken">Abandons the work.</param>

@@ -1,5 +1,3 @@
-using ProjectionReplay.Replay;
-
 namespace ProjectionReplay.Comparison;
 
 /// <summary>One place where a stored row is not what the events come to. Flat, for tables and files. Immutable.</summary>
@@ -51,6 +49,3 @@ public enum DifferenceKind
     /// <summary>No event accounts for the stored row.</summary>
     Extra,
 }
-
-/// <summary>A difference was found.</summary>
-public sealed record ProjectionDifferenceMessage(ProjectionDifference Difference) : ReplayMessage;

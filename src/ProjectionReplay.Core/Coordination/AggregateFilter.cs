@@ -11,7 +11,7 @@ namespace ProjectionReplay.Coordination;
 internal sealed class AggregateFilter
 {
     /// <summary>The types of the live systems: enough to see where a tenant's id may end when nothing else is known.</summary>
-    private static readonly string[] LiveTypes = ["evaluation", "experiment_run", "trace"];
+    public static readonly string[] LiveTypes = ["evaluation", "experiment_run", "trace"];
 
     private readonly string[] _prefixes;
     private readonly int _rest;

@@ -14,6 +14,9 @@ internal sealed class RedisServer : IAsyncDisposable
     /// <summary>Whether keys live in slots, so that no command and no transaction may span two that are called differently.</summary>
     public bool IsCluster => Array.Exists(_multiplexer.GetServers(), server => server.ServerType == ServerType.Cluster);
 
+    /// <summary>The servers that answered, replicas included.</summary>
+    public IReadOnlyList<IServer> Connected => [.. _multiplexer.GetServers().Where(server => server.IsConnected)];
+
     private IEnumerable<IServer> Primaries => _multiplexer.GetServers().Where(server => server is { IsConnected: true, IsReplica: false });
 
     /// <summary>Connects, and makes sure of the login.</summary>
@@ -39,12 +42,20 @@ internal sealed class RedisServer : IAsyncDisposable
     {
         foreach (var server in Primaries)
         {
-            var keys = server.KeysAsync(Database.Database, pattern, pageSize: 1000).WithCancellation(cancellationToken);
+            var keys = server.KeysAsync(Database.Database, pattern, pageSize: 1000).Abandonable(cancellationToken);
             await foreach (var key in keys.ConfigureAwait(false)) yield return key.ToString();
         }
     }
 
-    public ValueTask DisposeAsync() => _multiplexer.DisposeAsync();
+    /// <summary>
+    /// Hangs up at once. What matters was waited for before: to wait for the rest, as the client would by itself, takes
+    /// as long as a server that has fallen silent is given for an answer.
+    /// </summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _multiplexer.CloseAsync(allowCommandsToComplete: false).ConfigureAwait(false);
+        await _multiplexer.DisposeAsync().ConfigureAwait(false);
+    }
 
     /// <summary>
     /// Logs in once more and looks at the answer. The client did so when it connected, but goes on as whoever needs no

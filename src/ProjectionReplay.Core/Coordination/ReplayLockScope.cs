@@ -12,7 +12,7 @@ namespace ProjectionReplay.Coordination;
 /// <param name="Shard">The part of the tenant's aggregates, or null for all of them.</param>
 internal sealed record ReplayLockScope(string Projection, string? TenantId, ReplayShard? Shard = null)
 {
-    private const string KeyPrefix = "projection-replay:lock:";
+    public const string KeyPrefix = "projection-replay:lock:";
 
     /// <summary>How long it is remembered that a tenant was cut into so many shards. Longer than any lock lasts unrenewed.</summary>
     private static readonly TimeSpan DivisionLifetime = TimeSpan.FromMinutes(1);
@@ -29,7 +29,7 @@ internal sealed record ReplayLockScope(string Projection, string? TenantId, Repl
     };
 
     /// <summary>Into how many shards the tenant is cut by those who hold or want a lock: a set, with one member as a rule.</summary>
-    private RedisKey DivisionsKey => $"projection-replay:shards:{Projection}:{TenantId}";
+    public RedisKey DivisionsKey => $"projection-replay:shards:{Projection}:{TenantId}";
 
     /// <summary>
     /// Lets others know by which count of shards to look for locks. Comes before the lock is taken, and again with each
@@ -51,8 +51,27 @@ internal sealed record ReplayLockScope(string Projection, string? TenantId, Repl
         var scopes = TenantId is null
             ? await FindAsync(redis, cancellationToken).ConfigureAwait(false)
             : await ListOverlappingAsync(redis, cancellationToken).ConfigureAwait(false);
+        return await ReadOccupantsAsync(scopes, redis, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The locks that somebody has on any of some scopes.</summary>
+    public static async Task<IReadOnlyList<ReplayLockOccupant>> ReadOccupantsAsync(
+        IReadOnlyCollection<ReplayLockScope> scopes, RedisServer redis, CancellationToken cancellationToken)
+    {
         var values = await Task.WhenAll(scopes.Select(scope => redis.Database.StringGetAsync(scope.Key))).WaitAsync(cancellationToken).ConfigureAwait(false);
         return [.. scopes.Zip(values).Where(pair => !pair.Second.IsNull).Select(pair => new ReplayLockOccupant(pair.First, pair.Second))];
+    }
+
+    /// <summary>What a lock's key says that it is for; null when it is no lock of the projection.</summary>
+    public static ReplayLockScope? Read(string key, string projection)
+    {
+        if (!key.StartsWith(KeyPrefix, StringComparison.Ordinal)) return null;
+        if (!key.AsSpan(KeyPrefix.Length).StartsWith(projection, StringComparison.Ordinal)) return null;
+        var rest = key[(KeyPrefix.Length + projection.Length)..];
+        if (rest.Length == 0) return new(projection, TenantId: null);
+        if (rest.Split(':', 2) is not [var part, var tenantId]) return null;
+        if (part.Length == 0) return new(projection, tenantId);
+        return part[0] == '/' && ReplayShard.TryParse(part[1..], out var shard) ? new(projection, tenantId, shard) : null;
     }
 
     /// <summary>The aggregates that it is for, for messages.</summary>
@@ -82,10 +101,7 @@ internal sealed record ReplayLockScope(string Projection, string? TenantId, Repl
         List<ReplayLockScope> scopes = [this];
         await foreach (var key in redis.ScanAsync(KeyPrefix + "*", cancellationToken).ConfigureAwait(false))
         {
-            if (!key.AsSpan(KeyPrefix.Length).StartsWith(Projection, StringComparison.Ordinal)) continue;
-            if (key[(KeyPrefix.Length + Projection.Length)..].Split(':', 2) is not [var part, var tenantId]) continue;
-            if (part.Length == 0) scopes.Add(new(Projection, tenantId));
-            else if (part[0] == '/' && ReplayShard.TryParse(part[1..], out var shard)) scopes.Add(new(Projection, tenantId, shard));
+            if (key != KeyPrefix + Projection && Read(key, Projection) is { } scope) scopes.Add(scope);
         }
 
         return scopes;

@@ -24,9 +24,11 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
 
     private readonly RedisKey _cutoffKey = CutoffPrefix + projection;
     private readonly RedisKey _completedKey = CompletedPrefix + projection;
-    private readonly string _rebuildPrefix = $"projection-replay:rebuild:{projection}:";
 
     private IDatabase Database => redis.Database;
+
+    /// <summary>Stands while a tenant's counters are being rebuilt.</summary>
+    public static RedisKey RebuildKey(string projection, string tenantId) => $"projection-replay:rebuild:{projection}:{tenantId}";
 
     /// <summary>Marks aggregates as pending: from here on live handlers defer their events.</summary>
     public Task MarkPendingAsync(IEnumerable<RedisValue> keys, CancellationToken cancellationToken) =>
@@ -82,32 +84,48 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
 
     /// <summary>Records that a tenant's counters are being rebuilt: until it is done they hold only a part.</summary>
     public Task BeginRebuildAsync(string tenantId, CancellationToken cancellationToken) =>
-        Database.StringSetAsync(_rebuildPrefix + tenantId, "begun").WaitAsync(cancellationToken);
+        Database.StringSetAsync(RebuildKey(projection, tenantId), "begun").WaitAsync(cancellationToken);
 
     /// <summary>Records that a tenant's counters are whole again.</summary>
     public Task EndRebuildAsync(string tenantId, CancellationToken cancellationToken) =>
-        Database.KeyDeleteAsync(_rebuildPrefix + tenantId).WaitAsync(cancellationToken);
+        Database.KeyDeleteAsync(RebuildKey(projection, tenantId)).WaitAsync(cancellationToken);
 
     /// <summary>Whether a rebuild of a tenant's counters was begun and not ended.</summary>
     public Task<bool> IsRebuildingAsync(string tenantId, CancellationToken cancellationToken) =>
-        Database.KeyExistsAsync(_rebuildPrefix + tenantId).WaitAsync(cancellationToken);
+        Database.KeyExistsAsync(RebuildKey(projection, tenantId)).WaitAsync(cancellationToken);
 
     /// <summary>The key strings of marked aggregates.</summary>
     public async IAsyncEnumerable<string> MarkedAsync(AggregateFilter filter, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var entries = Database.HashScanAsync(_cutoffKey, pageSize: ChunkSize).WithCancellation(cancellationToken);
-        await foreach (var entry in entries.ConfigureAwait(false))
+        await foreach (var (key, _) in MarkersAsync(cancellationToken).ConfigureAwait(false))
         {
-            var key = entry.Name.ToString();
             if (filter.Matches(key)) yield return key;
         }
+    }
+
+    /// <summary>All marked aggregates by their key strings, each with its marker. May name one more than once, as Redis scans do.</summary>
+    public async IAsyncEnumerable<(string Key, string Marker)> MarkersAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var entry in Database.HashScanAsync(_cutoffKey, pageSize: ChunkSize).Abandonable(cancellationToken).ConfigureAwait(false))
+        {
+            yield return (entry.Name.ToString(), entry.Value.ToString());
+        }
+    }
+
+    /// <summary>
+    /// How long ago a marker was last set, whoever's it is: what the hash has used up of its lifetime. Null when there is
+    /// no marker, or when the lifetime is none that was given here.
+    /// </summary>
+    public async Task<TimeSpan?> FindAgeAsync(CancellationToken cancellationToken)
+    {
+        var left = await Database.KeyTimeToLiveAsync(_cutoffKey).WaitAsync(cancellationToken).ConfigureAwait(false);
+        return left is { } time && time <= MarkerLifetime ? MarkerLifetime - time : null;
     }
 
     /// <summary>The key strings of completed aggregates. May name one more than once, as Redis scans do.</summary>
     public async IAsyncEnumerable<string> CompletedAsync(AggregateFilter filter, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var members = Database.SetScanAsync(_completedKey, pageSize: ChunkSize).WithCancellation(cancellationToken);
-        await foreach (var member in members.ConfigureAwait(false))
+        await foreach (var member in Database.SetScanAsync(_completedKey, pageSize: ChunkSize).Abandonable(cancellationToken).ConfigureAwait(false))
         {
             var key = member.ToString();
             if (filter.Matches(key)) yield return key;

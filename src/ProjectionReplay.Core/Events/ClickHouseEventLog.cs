@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Unicode;
 using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Replay;
+using ProjectionReplay.Tables;
 
 namespace ProjectionReplay.Events;
 
@@ -13,15 +14,42 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
 {
     public const string TableName = "event_log";
 
-    private static readonly string[] Columns =
+    // Read byte for byte, without asking for a conversion: of those types, and no others.
+    private static readonly RequiredColumn[] Columns =
     [
-        "TenantId", "AggregateType", "AggregateId", "EventId", "EventType", "EventVersion", "EventTimestamp",
-        "EventOccurredAt", "EventPayload", "ProcessingTraceparent", "CreatedAt",
+        RowBinaryType.Read("TenantId", "String"),
+        RowBinaryType.Read("AggregateType", "String"),
+        RowBinaryType.Read("AggregateId", "String"),
+        RowBinaryType.Read("EventId", "String"),
+        RowBinaryType.Read("EventType", "String"),
+        RowBinaryType.Read("EventVersion", "String"),
+        RowBinaryType.Read("EventTimestamp", "UInt64", "Int64"),
+        RowBinaryType.Read("EventOccurredAt", "UInt64", "Int64"),
+        RowBinaryType.Read("EventPayload", "String"),
+        RowBinaryType.Read("ProcessingTraceparent", "String"),
+        // The server compares it, and sends what came of that.
+        RequiredColumn.Any("CreatedAt"),
     ];
 
+    /// <summary>Looks at the table. Reads no event.</summary>
+    public async Task<TableInspection> InspectAsync(CancellationToken cancellationToken)
+    {
+        var found = await database.ReadColumnsAsync(TableName, cancellationToken).ConfigureAwait(false);
+        return database.Describe(TableName, Columns).Judge(found);
+    }
+
     /// <summary>Checks that the table is there.</summary>
-    public Task CheckAsync(CancellationToken cancellationToken) =>
-        database.RequireColumnsAsync(TableName, Columns, cancellationToken);
+    /// <exception cref="ReplayException"><see cref="ReplayError.TableMissing"/>: it is not, or not as it should be.</exception>
+    public async Task CheckAsync(CancellationToken cancellationToken) =>
+        (await InspectAsync(cancellationToken).ConfigureAwait(false)).Require();
+
+    /// <summary>Whether a tenant has any event of the selection's types, whenever it was. Reads until it finds one.</summary>
+    public async Task<bool> HasEventsAsync(EventSelection selection, CancellationToken cancellationToken)
+    {
+        var rows = await database.QueryTextsAsync(
+            $"SELECT toString(EventType) FROM event_log WHERE {Selected(selection)} LIMIT 1 SETTINGS {NoSkipIndexes}", [.. Bind(selection)], columns: 1, cancellationToken).ConfigureAwait(false);
+        return rows.Count > 0;
+    }
 
     /// <summary>
     /// Visits the aggregates with an event since the selection's moment, in key order, with all the rows that each

@@ -118,9 +118,13 @@ internal sealed class FaultPolicy
         _ => false,
     };
 
-    private static bool IsServerFault(Exception exception) => exception
+    /// <summary>Whether a server, or the way there, is at fault.</summary>
+    public static bool IsServerFault(Exception exception) => exception
         is NpgsqlException or ClickHouseServerException or HttpRequestException or RedisException
         or RedisTimeoutException or IOException or SocketException or TimeoutException or OperationCanceledException;
+
+    /// <summary>Whether a fault is what the server itself answered, so that it is within reach.</summary>
+    public static bool IsAnswer(Exception exception) => exception is PostgresException or ClickHouseServerException or RedisServerException;
 
     private static ReplayException Explain(Server server, string operation, Exception exception)
     {
@@ -137,7 +141,7 @@ internal sealed class FaultPolicy
     }
 
     /// <summary>The innermost reason as one sentence; wrappers only say that something failed.</summary>
-    private static string Describe(Exception exception)
+    public static string Describe(Exception exception)
     {
         var reason = exception is HttpRequestException or NpgsqlException and not PostgresException && exception.InnerException is { } inner ? inner : exception;
         var text = reason.Message.ReplaceLineEndings(" ").Trim();

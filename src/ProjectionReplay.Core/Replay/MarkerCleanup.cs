@@ -28,10 +28,9 @@ public sealed class MarkerCleanup(ReplayConnections connections, TimeProvider? t
         var redis = await ConnectAsync(faults, cancellationToken).ConfigureAwait(false);
         await using (redis.ConfigureAwait(false))
         {
-            var projections = await faults.CallAsync(
-                Server.Redis, "Looking for markers", token => ListProjectionsAsync(redis, matches, token), cancellationToken).ConfigureAwait(false);
+            var keys = await faults.CallAsync(Server.Redis, "Looking for markers", token => ReplayKeys.FindAsync(redis, token), cancellationToken).ConfigureAwait(false);
             var found = new List<MarkerRemains>();
-            foreach (var projection in projections)
+            foreach (var projection in keys.Projections.Where(matches))
             {
                 var (completed, markers) = await faults.CallAsync(
                     Server.Redis, "Counting markers", Open(redis, projection, tenantId).CountAsync, cancellationToken).ConfigureAwait(false);
@@ -107,8 +106,7 @@ public sealed class MarkerCleanup(ReplayConnections connections, TimeProvider? t
     private static string Subject(MarkerRemains remains) =>
         $"projection '{remains.Projection}' for {(remains.TenantId is null ? "all tenants" : $"tenant '{remains.TenantId}'")}";
 
-    private static string? Describe(ReplayLockOccupant? occupant) => occupant is null ? null
-        : $"{occupant.Holder?.ToString() ?? "a holder that cannot be told"}, for {occupant.Scope}";
+    private static string? Describe(ReplayLockOccupant? occupant) => occupant is null ? null : ReplayRunAtWork.Of(occupant).ToString();
 
     private static async Task<MarkerRemains> RemoveAsync(RedisServer redis, MarkerRemains remains, FaultPolicy faults, CancellationToken cancellationToken)
     {
@@ -121,21 +119,6 @@ public sealed class MarkerCleanup(ReplayConnections connections, TimeProvider? t
 
     private static PreviousRun Open(RedisServer redis, string projection, string? tenantId) =>
         new(new ReplayMarkers(redis, projection), tenantId is null ? AggregateFilter.All : new AggregateFilter(tenantId, []));
-
-    private static async Task<SortedSet<string>> ListProjectionsAsync(RedisServer redis, Func<string, bool> matches, CancellationToken cancellationToken)
-    {
-        var projections = new SortedSet<string>(StringComparer.Ordinal);
-        foreach (var prefix in (string[])[ReplayMarkers.CutoffPrefix, ReplayMarkers.CompletedPrefix])
-        {
-            await foreach (var key in redis.ScanAsync(prefix + "*", cancellationToken).ConfigureAwait(false))
-            {
-                var projection = key[prefix.Length..];
-                if (matches(projection)) projections.Add(projection);
-            }
-        }
-
-        return projections;
-    }
 
     private Task<RedisServer> ConnectAsync(FaultPolicy faults, CancellationToken cancellationToken)
     {

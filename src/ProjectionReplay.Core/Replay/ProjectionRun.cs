@@ -1,6 +1,7 @@
 using ProjectionReplay.Events;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Stores;
+using ProjectionReplay.Tables;
 
 namespace ProjectionReplay.Replay;
 
@@ -9,6 +10,9 @@ internal interface IProjectionRun
 {
     /// <summary>Checks, before anything is marked, that the states can be stored.</summary>
     Task CheckAsync(CancellationToken cancellationToken);
+
+    /// <summary>Looks at the table: see <see cref="IProjectionStore{TState}.InspectAsync"/>.</summary>
+    Task<TableInspection> InspectAsync(CancellationToken cancellationToken);
 
     /// <summary>Which of some aggregates an earlier replay accounts for, and up to which event id.</summary>
     Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(
@@ -45,6 +49,8 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
     where TState : class
 {
     public Task CheckAsync(CancellationToken cancellationToken) => store.CheckAsync(cancellationToken);
+
+    public Task<TableInspection> InspectAsync(CancellationToken cancellationToken) => store.InspectAsync(cancellationToken);
 
     public Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(
         IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken) =>

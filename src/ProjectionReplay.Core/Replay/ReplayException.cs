@@ -47,7 +47,7 @@ public enum ReplayError
     /// <summary>Postgres is out of reach, or refused a statement.</summary>
     PostgresUnavailable,
 
-    /// <summary>A table, or a column of it, is not there.</summary>
+    /// <summary>A table, or a column of it, is not there, or is not such that a replay can use it.</summary>
     TableMissing,
 
     /// <summary>An earlier run left off half way, and neither resume nor restart was asked for.</summary>

@@ -1,4 +1,5 @@
 using ProjectionReplay.ClickHouse;
+using ProjectionReplay.Tables;
 
 namespace ProjectionReplay.Stores;
 
@@ -15,10 +16,25 @@ public sealed class ClickHouseLatestRowStore<TState>(ClickHouseDatabase database
     private bool _isConverted = true;
 
     /// <inheritdoc/>
-    public async Task CheckAsync(CancellationToken cancellationToken)
+    public async Task CheckAsync(CancellationToken cancellationToken) =>
+        (await InspectAsync(cancellationToken).ConfigureAwait(false)).Require();
+
+    /// <inheritdoc/>
+    public async Task<TableInspection> InspectAsync(CancellationToken cancellationToken)
     {
-        var types = await database.RequireColumnsAsync(table.Name, [.. table.Columns.Select(column => column.Name)], cancellationToken).ConfigureAwait(false);
-        _isConverted = !table.Columns.All(column => RowBinaryType.AreSame(column.Type, types[column.Name]));
+        var found = await database.ReadColumnsAsync(table.Name, cancellationToken).ConfigureAwait(false);
+        _isConverted = !table.Columns.All(column => found.TryGetValue(column.Name, out var type) && RowBinaryType.AreSame(column.Type, type));
+        var columns = new List<RequiredColumn>();
+        foreach (var column in table.Columns)
+        {
+            var required = RowBinaryType.Written(column.Name, column.Type);
+            var isRefused = found.TryGetValue(column.Name, out var type)
+                && required.Judge(type) == TableVerdict.Doubtful
+                && !await database.CanConvertAsync(column.Type, type, cancellationToken).ConfigureAwait(false);
+            columns.Add(isRefused ? required with { Judge = static _ => TableVerdict.Unusable } : required);
+        }
+
+        return database.Describe(table.Name, columns).Judge(found);
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using ProjectionReplay.Events;
+using ProjectionReplay.Tables;
 
 namespace ProjectionReplay.Stores;
 
@@ -13,6 +14,17 @@ public interface IProjectionStore<TState>
     /// <summary>Checks, before anything is marked, that the table is there. Only reads.</summary>
     /// <exception cref="Replay.ReplayException">The table is missing, or its server is out of reach.</exception>
     Task CheckAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Looks at the table, by the rule that <see cref="CheckAsync"/> refuses by, and tells all there is to tell. Only
+    /// reads. The default tells what <see cref="CheckAsync"/> says.
+    /// </summary>
+    /// <exception cref="Replay.ReplayException">The server is out of reach.</exception>
+    async Task<TableInspection> InspectAsync(CancellationToken cancellationToken)
+    {
+        await CheckAsync(cancellationToken).ConfigureAwait(false);
+        return new TableInspection("", [], [new("Table", TableVerdict.Good, "The projection's own check of its table passed.")]);
+    }
 
     /// <summary>
     /// Which of some aggregates are accounted for by an earlier replay, so that they must not be replayed again, and

@@ -3,6 +3,7 @@ using Npgsql;
 using NpgsqlTypes;
 using ProjectionReplay.Events;
 using ProjectionReplay.Replay;
+using ProjectionReplay.Tables;
 
 namespace ProjectionReplay.Stores;
 
@@ -34,19 +35,12 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
     internal CounterTable<TState> Table => table;
 
     /// <inheritdoc/>
-    public async Task CheckAsync(CancellationToken cancellationToken)
-    {
-        var command = dataSource.CreateCommand("SELECT to_regclass($1) IS NOT NULL");
-        await using (command.ConfigureAwait(false))
-        {
-            command.Parameters.Add(Sql.Text(_quotedName));
-            if (await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is true) return;
-        }
+    public async Task CheckAsync(CancellationToken cancellationToken) =>
+        (await InspectAsync(cancellationToken).ConfigureAwait(false)).Require();
 
-        throw new ReplayException(
-            ReplayError.TableMissing,
-            $"Postgres has no table {_quotedName} on its search path. Check the database and schema of the Postgres URL, and that the migrations have run there.");
-    }
+    /// <inheritdoc/>
+    public Task<TableInspection> InspectAsync(CancellationToken cancellationToken) =>
+        CounterTableRule.InspectAsync(dataSource, table.Name, [.. table.KeyColumns.Select(column => column.Name)], cancellationToken);
 
     /// <inheritdoc/>
     public async Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(

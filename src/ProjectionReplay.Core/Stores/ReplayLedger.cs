@@ -11,7 +11,8 @@ namespace ProjectionReplay.Stores;
 /// </summary>
 internal sealed class ReplayLedger(string projection)
 {
-    private const string TableName = "projection_replay_ledger";
+    /// <summary>The table, unquoted.</summary>
+    public const string TableName = "projection_replay_ledger";
 
     // Any number does that no other program is likely to take.
     private const long CreationLock = 0x5052_4C45_4447_4552;

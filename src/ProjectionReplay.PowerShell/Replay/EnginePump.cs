@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using ProjectionReplay.Comparison;
 using ProjectionReplay.Replay;
 
 namespace ProjectionReplay.PowerShell;
@@ -80,8 +79,8 @@ internal sealed class EnginePump(Cmdlet cmdlet, ReplayMessages messages, Progres
                 case ReplayLogMessage log:
                     cmdlet.WriteObject(log.Entry);
                     break;
-                case ProjectionDifferenceMessage found:
-                    cmdlet.WriteObject(found.Difference);
+                case ReplayFindingMessage found:
+                    cmdlet.WriteObject(found.Finding);
                     break;
                 case ReplayWarningMessage warning:
                     cmdlet.WriteWarning(warning.Text);

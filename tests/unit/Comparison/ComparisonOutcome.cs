@@ -55,7 +55,7 @@ internal sealed record ComparisonOutcome(
         messages.Complete();
         var told = await reading;
         return new ComparisonOutcome(
-            [.. told.OfType<ProjectionDifferenceMessage>().Select(message => message.Difference)],
+            [.. told.OfType<ReplayFindingMessage>().Select(message => (ProjectionDifference)message.Finding)],
             [.. told.OfType<ReplayWarningMessage>().Select(message => message.Text)],
             [.. told.OfType<ReplayVerboseMessage>().Select(message => message.Text)],
             messages.Progress,

@@ -281,7 +281,7 @@ public sealed class LatestRowComparisonTests(TestServers servers)
             Pause = (_, _) =>
             {
                 var told = 0;
-                while (messages.Reader.TryRead(out var message)) told += message is ProjectionDifferenceMessage ? 1 : 0;
+                while (messages.Reader.TryRead(out var message)) told += message is ReplayFindingMessage ? 1 : 0;
                 toldBefore.Add(told);
                 return ValueTask.CompletedTask;
             },

@@ -1,0 +1,138 @@
+using ProjectionReplay.Coordination;
+using ProjectionReplay.Events;
+using ProjectionReplay.Projections;
+using ProjectionReplay.Replay;
+using StackExchange.Redis;
+
+namespace ProjectionReplay.Diagnosis;
+
+/// <summary>
+/// Asks Redis whether the user may run the commands of a replay on its keys, by <c>ACL DRYRUN</c>, which runs none. Where
+/// the server does not say, it is left at a read that changes nothing.
+/// </summary>
+internal sealed class RedisPermissionChecks(RedisServer redis, IServer server, IReadOnlyList<IFoldProjection> projections, CheckReport report)
+{
+    private const string Check = "Permission";
+    /// <summary>The commands that a replay sends, as its client words them.</summary>
+    public static readonly string[] Commands =
+    [
+        "EXEC", "EXISTS", "EXPIRE", "GET", "HDEL", "HMSET", "HSCAN", "HSET", "MGET", "MULTI", "SADD", "SCAN", "SET", "SMEMBERS", "SMISMEMBER", "SREM", "SSCAN",
+        "UNLINK", "WATCH", "ZRANGE",
+    ];
+
+    private static readonly string Allow =
+        $"Let the user run the commands of a replay ({string.Join(", ", Commands)}) on projection-replay:* and on the queues of the projections.";
+
+    /// <summary>Makes the checks, one for each projection.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        string? user = null;
+        var reason = "";
+        await report.TryAsync(
+            Check,
+            "",
+            async token =>
+            {
+                try
+                {
+                    var name = (await ExecuteAsync("ACL", ["WHOAMI"], token).ConfigureAwait(false)).ToString();
+                    await ExecuteAsync("ACL", ["DRYRUN", name, "PING"], token).ConfigureAwait(false);
+                    user = name;
+                }
+                catch (RedisServerException exception)
+                {
+                    reason = FaultPolicy.Describe(exception);
+                }
+            },
+            Allow,
+            cancellationToken).ConfigureAwait(false);
+
+        if (user is null)
+        {
+            await report.TryAsync(Check, "", token => ReadAsync(reason, token), Allow, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        foreach (var definition in projections.Select(projection => projection.Definition))
+        {
+            await report.TryAsync(Check, definition.Name, token => DryRunAsync(definition, user, token), Allow, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task ReadAsync(string reason, CancellationToken cancellationToken)
+    {
+        foreach (var projection in projections)
+        {
+            await redis.Database.KeyExistsAsync(ReplayMarkers.CutoffPrefix + projection.Definition.Name).WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        report.Add(
+            Check,
+            "",
+            CheckResult.NotChecked,
+            $"The user may read. Whether it may write was not checked, as the server does not say: {reason}",
+            "Make sure that it may read and write projection-replay:* and read the queues of the projections.");
+    }
+
+    private async Task DryRunAsync(ProjectionDefinition definition, string user, CancellationToken cancellationToken)
+    {
+        var denied = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (var command in CommandsOf(definition))
+        {
+            // What is denied is told by a text of its own, and what cannot be asked by an error.
+            var answer = (await ExecuteAsync("ACL", ["DRYRUN", user, .. command], cancellationToken).ConfigureAwait(false)).ToString();
+            if (answer != "OK") denied.Add(command[0]);
+        }
+
+        report.Add(
+            Check,
+            definition.Name,
+            denied.Count == 0 ? CheckResult.Passed : CheckResult.Failed,
+            denied.Count == 0 ? $"User '{user}' may run the commands of a replay, by ACL DRYRUN; none was run." : $"User '{user}' may not run {string.Join(", ", denied)} on the keys of the projection, by ACL DRYRUN.",
+            denied.Count == 0 ? "" : Allow);
+    }
+
+    private Task<RedisResult> ExecuteAsync(string command, string[] arguments, CancellationToken cancellationToken) =>
+        server.ExecuteAsync(command, [.. arguments.Cast<object>()]).WaitAsync(cancellationToken);
+
+    /// <summary>The commands as a replay sends them, with some aggregate of some tenant.</summary>
+    private static IEnumerable<string[]> CommandsOf(ProjectionDefinition definition)
+    {
+        const string Aggregate = "t:a:i";
+        var cutoffs = ReplayMarkers.CutoffPrefix + definition.Name;
+        var completed = ReplayMarkers.CompletedPrefix + definition.Name;
+        var held = new ReplayLockScope(definition.Name, "t").Key.ToString();
+        var divisions = new ReplayLockScope(definition.Name, "t", new ReplayShard(1, 2)).DivisionsKey.ToString();
+        var rebuild = ReplayMarkers.RebuildKey(definition.Name, "t").ToString();
+        var group = new GroupKeys(definition.QueueName);
+        var active = group.Active("t:a:i"u8.ToArray()).ToString();
+        var jobs = group.Jobs("t:a:i"u8.ToArray()).ToString();
+        yield return ["SCAN", "0"];
+        yield return ["HSET", cutoffs, Aggregate, ReplayMarkers.Pending];
+        yield return ["HMSET", cutoffs, Aggregate, ReplayMarkers.Pending];
+        yield return ["HDEL", cutoffs, Aggregate];
+        yield return ["HSCAN", cutoffs, "0"];
+        yield return ["EXPIRE", cutoffs, "1"];
+        yield return ["SADD", completed, Aggregate];
+        yield return ["SREM", completed, Aggregate];
+        yield return ["SSCAN", completed, "0"];
+        yield return ["SMISMEMBER", completed, Aggregate];
+        yield return ["SET", held, "v", "EX", "1", "NX"];
+        yield return ["GET", held];
+        yield return ["UNLINK", held];
+        yield return ["EXPIRE", held, "1"];
+        yield return ["WATCH", held];
+        yield return ["MULTI"];
+        yield return ["EXEC"];
+        yield return ["SADD", divisions, "2"];
+        yield return ["SMEMBERS", divisions];
+        yield return ["SET", rebuild, "v"];
+        yield return ["UNLINK", rebuild];
+        yield return ["EXISTS", rebuild];
+        yield return ["MGET", active];
+        yield return ["GET", active];
+        yield return ["EXISTS", active];
+        yield return ["EXISTS", jobs];
+        yield return ["ZRANGE", jobs, "0", "-1"];
+    }
+}
