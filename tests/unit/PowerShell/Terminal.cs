@@ -30,9 +30,13 @@ internal sealed class Terminal : IAsyncDisposable
         Assert.SkipUnless(IsInstalled("tmux", "-V"), "This machine has no tmux, which plays the terminal: install the package 'tmux'.");
         Assert.SkipUnless(IsInstalled("pwsh", "-Version"), "This machine has no pwsh: install PowerShell 7.6 or later.");
         var terminal = new Terminal();
-        string[] variables = [.. environment.SelectMany(variable => (string[])["-e", $"{variable.Name}={variable.Value}"])];
+
+        // The history of whoever runs the tests is neither read nor written; nor is anything on the screen that nobody typed.
+        string[] variables = ["-e", $"XDG_DATA_HOME={terminal.Location.FullName}/data", .. environment.SelectMany(variable => (string[])["-e", $"{variable.Name}={variable.Value}"])];
         await terminal.TmuxAsync(
             ["-f", "/dev/null", "new-session", "-d", "-x", $"{Columns}", "-y", $"{Rows}", "-c", terminal.Location.FullName, .. variables, "pwsh", "-NoLogo", "-NoProfile"]);
+        await terminal.WaitForPromptAsync();
+        await terminal.StartAsync("Set-PSReadLineOption -PredictionSource None");
         await terminal.WaitForPromptAsync();
         return terminal;
     }
@@ -48,6 +52,9 @@ internal sealed class Terminal : IAsyncDisposable
     {
         await PressAsync("C-l");
         await TypeAsync(command);
+
+        // Or the prompt that is waited for next might be the one that this was typed at.
+        await WaitForAsync(screen => screen.TrimEnd().EndsWith(command, StringComparison.Ordinal), $"'{command}' at the prompt");
         await PressAsync("Enter");
     }
 

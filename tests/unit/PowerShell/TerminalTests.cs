@@ -111,6 +111,10 @@ public sealed class TerminalTests(TestServers servers)
         await terminal.WaitForAsync("was abandoned");
         Assert.Matches(@"\e\[1m\e\[31m *error", await terminal.CaptureInColourAsync());
 
+        await terminal.StartAsync("env NO_COLOR=1 pwsh -NoProfile -File fail.ps1");
+        await terminal.WaitForAsync("was abandoned");
+        Assert.DoesNotMatch(@"\e\[31m *error", await terminal.CaptureInColourAsync());
+
         await terminal.StartAsync("pwsh -NoProfile -File fail.ps1 > plain.txt");
         await terminal.WaitForPromptAsync();
         var plain = await File.ReadAllTextAsync(Path.Combine(terminal.Location.FullName, "plain.txt"), TestContext.Current.CancellationToken);
