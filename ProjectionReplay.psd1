@@ -7,7 +7,7 @@
     Description          = 'Replays historical events from ClickHouse through fold projections, while the live system keeps running: backfills the state of a new or changed projection for a tenant from a date on.'
     PowerShellVersion    = '7.6'
     CompatiblePSEditions = @('Core')
-    CmdletsToExport      = @('Clear-ReplayMarker', 'Export-Json', 'Get-ReplayProjection', 'Invoke-ProjectionReplay')
+    CmdletsToExport      = @('Clear-ReplayMarker', 'Export-Json', 'Get-ReplayMarker', 'Get-ReplayProjection', 'Invoke-ProjectionReplay', 'Test-ReplayConnection')
     FunctionsToExport    = @()
     AliasesToExport      = @()
     VariablesToExport    = @()

@@ -6,7 +6,7 @@ BeforeAll {
 Describe 'The module' {
     It 'has a valid manifest' {
         $module = Test-ModuleManifest $manifest
-        $module.ExportedCmdlets.Keys | Sort-Object | Should -Be 'Clear-ReplayMarker', 'Export-Json', 'Get-ReplayProjection', 'Invoke-ProjectionReplay'
+        $module.ExportedCmdlets.Keys | Sort-Object | Should -Be 'Clear-ReplayMarker', 'Export-Json', 'Get-ReplayMarker', 'Get-ReplayProjection', 'Invoke-ProjectionReplay', 'Test-ReplayConnection'
     }
 
     It 'exports just what the manifest says' {

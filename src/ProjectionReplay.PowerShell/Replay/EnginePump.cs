@@ -79,6 +79,9 @@ internal sealed class EnginePump(Cmdlet cmdlet, ReplayMessages messages, Progres
                 case ReplayLogMessage log:
                     cmdlet.WriteObject(log.Entry);
                     break;
+                case ReplayFindingMessage found:
+                    cmdlet.WriteObject(found.Finding);
+                    break;
                 case ReplayWarningMessage warning:
                     cmdlet.WriteWarning(warning.Text);
                     break;

@@ -57,6 +57,20 @@ public sealed class SecrecyTests(TestServers servers) : IDisposable
         ShouldKeepTheSecret(outcome);
     }
 
+    [Theory]
+    [MemberData(nameof(Failures))]
+    public void No_test_of_the_connections_shows_a_password(string failure, string parameter)
+    {
+        var urls = Urls();
+        urls[parameter] = Broken(failure, parameter);
+
+        var outcome = _session.Run("Test-ReplayConnection -TenantId t1 @urls -Verbose -Debug 5>&1 6>&1", ("urls", urls)).ShouldSucceed();
+
+        if (!failure.StartsWith("wrong", StringComparison.Ordinal)) Assert.Contains("Failed", outcome.Values("Result"));
+        Assert.Equal(["ClickHouse", "Redis", "Postgres"], outcome.Values("Server").Distinct());
+        ShouldKeepTheSecret(outcome);
+    }
+
     [Fact]
     public async Task No_failure_half_way_shows_a_password()
     {

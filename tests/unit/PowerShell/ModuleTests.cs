@@ -52,7 +52,7 @@ public sealed class ModuleTests
 
         var outcome = session.Run("Get-Command -Module ProjectionReplay").ShouldSucceed();
 
-        Assert.Equal(["Clear-ReplayMarker", "Export-Json", "Get-ReplayProjection", "Invoke-ProjectionReplay"], outcome.Values("Name").Order());
+        Assert.Equal(["Clear-ReplayMarker", "Export-Json", "Get-ReplayMarker", "Get-ReplayProjection", "Invoke-ProjectionReplay", "Test-ReplayConnection"], outcome.Values("Name").Order());
         Assert.All(outcome.Output, command => Assert.NotEmpty((System.Collections.IEnumerable)command.Properties["OutputType"].Value));
         Assert.Empty(outcome.Warnings);
     }
