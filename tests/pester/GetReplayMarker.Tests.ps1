@@ -46,7 +46,7 @@ Describe 'Get-ReplayMarker' {
 
         $marker.Aggregate | Should -Be 'evaluation:e1'
         $marker.State | Should -Be 'cutoff'
-        $marker.CutoffTimestamp | Should -Be ([datetime]::new(2026, 1, 10, 0, 0, 0, 'Utc'))
+        $marker.CutoffTimestamp | Should -Be ([datetime]::new(2026, 1, 10, 0, 0, 0, [DateTimeKind]::Utc))
         $marker.CutoffEventId | Should -Be '1768003200000:t2:e1:evaluation:x'
     }
 

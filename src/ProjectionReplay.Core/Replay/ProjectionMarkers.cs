@@ -86,11 +86,14 @@ internal sealed class ProjectionMarkers(
             Completed = tally.Completed,
             OldestAge = isMarked ? age : null,
             LastActivity = isMarked ? now - age : null,
-            RunAtWork = [.. occupants
+
+            // An array, as PowerShell can index no other list that is read-only.
+            RunAtWork = occupants
                 .Where(occupant => occupant.Scope.TenantId is null || occupant.Scope.TenantId == tenantId)
                 .OrderBy(occupant => occupant.Scope.Shard?.Count ?? 0)
                 .ThenBy(occupant => occupant.Scope.Shard?.Index ?? 0)
-                .Select(ReplayRunAtWork.Of)],
+                .Select(ReplayRunAtWork.Of)
+                .ToArray(),
         };
     }
 
