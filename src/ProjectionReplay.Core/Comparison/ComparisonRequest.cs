@@ -34,11 +34,14 @@ public sealed record ComparisonRequest
     /// <summary>Whether every aggregate is compared, so that a row that no event accounts for can be told.</summary>
     public bool IsWhole => Since is null && AggregateIds is null && SampleSize is null;
 
-    /// <summary>How events are read: batch sizes and concurrency as of a replay.</summary>
-    internal ReplayOptions Options { get; init; } = new() { StagingGrace = TimeSpan.Zero };
+    /// <summary>
+    /// How events are read: batch sizes and concurrency as of a replay. Those inserted within the last minute are taken to
+    /// be with live handlers still.
+    /// </summary>
+    internal ReplayOptions Options { get; init; } = new() { StagingGrace = TimeSpan.FromMinutes(1) };
 
-    /// <summary>How long live handlers have to catch up before a difference is believed.</summary>
-    internal TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(1);
+    /// <summary>How long live handlers have to catch up with such events before a difference is believed.</summary>
+    internal TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(3);
 
     /// <summary>Called between reading events and reading rows, with the number of the look, so that tests can do something in between.</summary>
     internal Func<int, CancellationToken, ValueTask>? Pause { get; init; }

@@ -55,12 +55,13 @@ internal sealed class LatestRowComparison(
             var different = await FindDifferencesAsync(rows, cancellationToken).ConfigureAwait(false);
             if (different.Count == 0) return;
 
-            await context.LetLiveHandlersCatchUpAsync(foldedAt, cancellationToken).ConfigureAwait(false);
+            // What came in long ago is none that a live handler is busy with.
+            var suspects = Suspects(aggregates, different);
+            if (suspects.Exists(aggregate => aggregate.IsFresh)) await context.LetLiveHandlersCatchUpAsync(foldedAt, cancellationToken).ConfigureAwait(false);
             different = await FindDifferencesAsync([.. different.Select(difference => difference.Row)], cancellationToken).ConfigureAwait(false);
             if (different.Count == 0) return;
 
-            var suspects = different.Select(difference => difference.Row.Aggregate).ToHashSet();
-            aggregates = await FindChangedAsync(selection, [.. aggregates.Where(aggregate => suspects.Contains(aggregate.ToKey()))], cancellationToken).ConfigureAwait(false);
+            aggregates = await FindChangedAsync(selection, Suspects(suspects, different), cancellationToken).ConfigureAwait(false);
             var changed = aggregates.Select(aggregate => aggregate.ToKey()).ToHashSet();
             foreach (var difference in different)
             {
@@ -74,12 +75,19 @@ internal sealed class LatestRowComparison(
         }
     }
 
+    /// <summary>The aggregates whose rows differ, in key order.</summary>
+    private static List<BatchAggregate> Suspects(List<BatchAggregate> aggregates, IReadOnlyList<RowDifference> different)
+    {
+        var keys = different.Select(difference => difference.Row.Aggregate).ToHashSet();
+        return [.. aggregates.Where(aggregate => keys.Contains(aggregate.ToKey()))];
+    }
+
     private Task<IReadOnlyList<RowDifference>> FindDifferencesAsync(IReadOnlyList<ExpectedRow> rows, CancellationToken cancellationToken) =>
         stored.FindDifferencesAsync(rows, context.Request.Options.Concurrency, cancellationToken);
 
     /// <summary>Those aggregates that have other events by now than were folded. Reads neither payloads nor event ids.</summary>
     private async Task<List<BatchAggregate>> FindChangedAsync(
-        EventSelection selection, IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
+        EventSelection selection, List<BatchAggregate> aggregates, CancellationToken cancellationToken)
     {
         var changed = new List<BatchAggregate>();
         foreach (var stream in AggregateStream.Cut(selection, aggregates, context.Request.Options.Concurrency))

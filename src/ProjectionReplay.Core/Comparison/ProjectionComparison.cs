@@ -11,8 +11,9 @@ namespace ProjectionReplay.Comparison;
 /// for concurrent use.
 /// </summary>
 /// <remarks>
-/// A live system goes on meanwhile. A difference is told only if it is still there a second later and no event of its
-/// aggregate came in between; aggregates that never stand still are named in a warning instead.
+/// A live system goes on meanwhile. A difference is told only if it is still there at a second look, three seconds later
+/// where events have only just come in, and no event of its aggregate came in between; aggregates that never stand still
+/// are named in a warning instead.
 /// </remarks>
 /// <param name="connections">Where the connection URLs come from; that of Redis is not asked for.</param>
 /// <param name="timeProvider">The clock; the system's when null.</param>

@@ -43,8 +43,11 @@ internal sealed class StoredRows(ClickHouseDatabase database, ComparedTable tabl
         return [.. found.SelectMany(group => group)];
     }
 
-    /// <summary>Visits the stored rows of a tenant, with nothing but the columns of their keys, in no order.</summary>
-    public Task VisitKeysAsync(string tenantId, Func<StoredRowVisitor> visit, Func<CancellationToken, Task> pause, CancellationToken cancellationToken) => ReadAsync(
+    /// <summary>
+    /// Visits the stored rows of a tenant, with nothing but the columns of their keys, in no order, and pauses for the
+    /// caller's own work now and then.
+    /// </summary>
+    public Task VisitKeysAsync(string tenantId, StoredRowVisitor visit, Func<CancellationToken, Task> pause, CancellationToken cancellationToken) => ReadAsync(
         table.Key, $"{table.Columns[table.TenantKey!.Value].Quoted} = {{tenantId:String}}", [new("tenantId", "String", tenantId)], visit, pause, cancellationToken);
 
     private async Task<List<RowDifference>> CompareAsync(IReadOnlyList<ExpectedRow> group, CancellationToken cancellationToken)
@@ -57,7 +60,7 @@ internal sealed class StoredRows(ClickHouseDatabase database, ComparedTable tabl
             _all,
             where,
             parameters,
-            () => (row, ends) =>
+            (row, ends) =>
             {
                 // More are read than are wanted where a key has several columns.
                 if (!byIdentity.TryGetValue(table.Identify(row, ends, _all), out var expected)) return;
@@ -110,12 +113,11 @@ internal sealed class StoredRows(ClickHouseDatabase database, ComparedTable tabl
         return (string.Join(" AND ", conditions), parameters);
     }
 
-    /// <summary>Reads rows, and lets the caller take a breath now and then.</summary>
     private async Task ReadAsync(
         IReadOnlyList<int> columns,
         string where,
         IReadOnlyList<ClickHouseParameter> parameters,
-        Func<StoredRowVisitor> visit,
+        StoredRowVisitor visit,
         Func<CancellationToken, Task> pause,
         CancellationToken cancellationToken)
     {
@@ -126,7 +128,6 @@ internal sealed class StoredRows(ClickHouseDatabase database, ComparedTable tabl
             {Settings}
             """;
 
-        var visitor = visit();
         var values = columns.Select(column => table.Columns[column].Read).ToArray();
         var reader = await database.QueryAsync(sql, parameters, null, cancellationToken).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
@@ -143,7 +144,7 @@ internal sealed class StoredRows(ClickHouseDatabase database, ComparedTable tabl
             Span<int> ends = stackalloc int[values.Length];
             while (TryRead(rows, values, ends))
             {
-                visitor(rows.Buffered[..ends[^1]], ends);
+                visit(rows.Buffered[..ends[^1]], ends);
                 rows.Advance(ends[^1]);
             }
         }

@@ -36,7 +36,7 @@ internal sealed class StrayRows(
         var naming = stored.Table.Key.Select((column, position) => (column, position)).Where(key => stored.Table.NamingKey.Contains(key.column)).ToList();
         return stored.VisitKeysAsync(
             context.Request.TenantId,
-            () => (row, ends) =>
+            (row, ends) =>
             {
                 var identity = stored.Table.Identify(row, ends, stored.Table.Key);
                 if (accounted.Contains(identity) || _told.Contains(RowHashes.Hash(identity))) return;

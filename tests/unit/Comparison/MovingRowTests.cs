@@ -6,7 +6,7 @@ using ProjectionReplay.Servers;
 namespace ProjectionReplay.Comparison;
 
 /// <summary>A comparison of latest rows beside a live system: what has only just come in is no difference.</summary>
-public sealed class LiveComparisonTests(TestServers servers)
+public sealed class MovingRowTests(TestServers servers)
 {
     private static readonly EvaluationStateProjection Evaluations = new();
 
@@ -87,6 +87,24 @@ public sealed class LiveComparisonTests(TestServers servers)
 
         Assert.Empty(outcome.ShouldSucceed().Lines);
         Assert.Equal(4, (await tenant.EvaluationsAsync()).Count);
+    }
+
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(2, true)]
+    public async Task Live_handlers_are_waited_for_only_where_events_have_only_just_come_in(int minutes, bool isWaited)
+    {
+        var tenant = await new TestTenant(servers).AddEvaluations(3).AppendAsync();
+        var started = TimeProvider.System.GetTimestamp();
+
+        var outcome = await ComparisonOutcome.RunAsync(servers, Evaluations, tenant, request => request with
+        {
+            Grace = TimeSpan.FromSeconds(8),
+            Options = new ReplayOptions { StagingGrace = TimeSpan.FromMinutes(minutes) },
+        });
+
+        Assert.Equal(3, outcome.ShouldSucceed().Differences.Count);
+        Assert.Equal(isWaited, TimeProvider.System.GetElapsedTime(started) > TimeSpan.FromSeconds(8));
     }
 
     private async Task<TestTenant> ReplayedAsync()
