@@ -52,6 +52,13 @@ BeforeAll {
     $null = Invoke-ClickHouse $sql[0].Groups[1].Value
     Invoke-Postgres $sql[1].Groups[1].Value
 
+    $null = Invoke-ClickHouse @'
+INSERT INTO event_log (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload) VALUES
+('project_demo1', 't1', 'ticket', 'ticket_1', '1780300800000:t1', 'support.ticket.opened', '1', 1780300800000, '{"subject":"It is slow"}'),
+('project_demo1', 't2', 'ticket', 'ticket_1', '1780304400000:t2', 'support.ticket.closed', '1', 1780304400000, '{"resolution":"faster now"}'),
+('project_demo1', 't3', 'ticket', 'ticket_2', '1780308000000:t3', 'support.ticket.opened', '1', 1780308000000, '{"subject":"It is too fast"}')
+'@
+
     $evaluation = (Invoke-ClickHouse "SELECT AggregateId FROM event_log WHERE TenantId = 'project_demo1' AND AggregateType = 'evaluation' LIMIT 1").Trim()
 
     # What stands for the reader's own in the documentation, and what stands for it here.
@@ -112,6 +119,12 @@ Describe '<Page>' -ForEach $pages {
 }
 
 Describe 'Writing a projection' {
+    It 'replays what it shows' {
+        Invoke-ClickHouse 'SELECT TicketId, Subject, Resolution FROM ticket_states FINAL ORDER BY TicketId FORMAT CSV' |
+            Should -Be "`"ticket_1`",`"It is slow`",`"faster now`"`n`"ticket_2`",`"It is too fast`",\N`n"
+        Invoke-Postgres 'DO $$ BEGIN ASSERT (SELECT count = 2 AND date = ''2026-06-01'' FROM "TicketsOpenedDaily"); END $$'
+    }
+
     It 'shows code as it is compiled' {
         $page = Get-Content (Join-Path $root 'docs/writing-a-projection.md') -Raw
         $samples = (Get-ChildItem (Join-Path $root 'samples/TicketProjections') -File | Get-Content -Raw) -join "`n"

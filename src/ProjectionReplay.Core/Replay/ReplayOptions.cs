@@ -10,7 +10,8 @@ public sealed record ReplayOptions
 
     /// <summary>
     /// Aggregates that are marked, replayed and unmarked together, 1 to 1,000,000, or null for as many as come to
-    /// about 100,000 events. An aggregate's live events wait for as long as its batch takes.
+    /// 150,000 events for every two processors, up to eight of them, and no more than a third as many aggregates. An
+    /// aggregate's live events wait for as long as its batch takes.
     /// </summary>
     public int? AggregateBatchSize { get; init; }
 
