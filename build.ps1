@@ -108,8 +108,9 @@ function Invoke-Package {
 
     # The documentation that the README points to.
     $null = New-Item -ItemType Directory (Join-Path $module 'docs')
-    'ProjectionReplay.psd1', 'README.md', 'CHANGELOG.md', 'LICENSE', '.env.example', 'docs/safety.md', 'docs/scaling.md', 'docs/kubernetes-indexed-job.yaml' |
+    'ProjectionReplay.psd1', 'README.md', 'CHANGELOG.md', 'LICENSE', '.env.example' |
         ForEach-Object { Copy-Item (Join-Path $PSScriptRoot $_) (Join-Path $module $_) }
+    Copy-Item (Join-Path $PSScriptRoot 'docs/*') (Join-Path $module 'docs') -Include *.md, *.yaml, *.svg -Exclude about_*
     $notices = & (Join-Path $PSScriptRoot 'packaging/New-ThirdPartyNotice.ps1') -Module $module -Assets (Join-Path $project 'obj/project.assets.json')
     [System.IO.File]::WriteAllText((Join-Path $module 'THIRD-PARTY-NOTICES.txt'), $notices)
 
