@@ -83,6 +83,20 @@ Describe 'Export-Json' {
         Remove-Item -LiteralPath 'x[1] y' -Recurse
     }
 
+    It 'takes a name with brackets as Tab completes it, for files that are there and new ones' {
+        $null = [System.IO.Directory]::CreateDirectory((Join-Path $TestDrive '[1]'))
+        1 | Export-Json '[1]/a[b].json'
+        $completed = TabExpansion2 '2 | Export-Json [' 17
+        $folder = $completed.CompletionMatches[0].CompletionText.Trim("'")
+
+        2 | Export-Json "$folder/a``[b``].json"
+        3 | Export-Json "$folder/new.json"
+
+        (Get-ChildItem -LiteralPath '[1]').Name | Should -Be 'a[b].json', 'new.json'
+        Get-Content -LiteralPath '[1]/a[b].json' -Raw | ConvertFrom-Json | Should -Be 2
+        Remove-Item -LiteralPath '[1]' -Recurse
+    }
+
     It 'refuses <_>, where there are no files' -ForEach 'Env:', 'Function:', 'Variable:' {
         $file = Join-Path $TestDrive 'elsewhere.json'
         Push-Location $_

@@ -211,6 +211,16 @@ Describe 'Invoke-ProjectionReplay in a script' {
         Get-ChildItem -LiteralPath $_ | Should -HaveCount 2
     }
 
+    It 'writes its log into a folder with brackets as Tab completes its name' {
+        $null = [System.IO.Directory]::CreateDirectory((Join-Path $PWD '[1] logs'))
+        $line = "Invoke-ProjectionReplay evaluationState $tenant $since -LogDirectory ["
+        $completed = TabExpansion2 $line $line.Length
+
+        $last = Invoke-Expression ($line.Substring(0, $completed.ReplacementIndex) + $completed.CompletionMatches[0].CompletionText) | Select-Object -Last 1
+
+        Split-Path $last.LogPath | Should -Be (Join-Path $PWD '[1] logs')
+    }
+
     It 'reads prices from <_>' -ForEach '[a] prices.json', 'größe 日本.json' {
         [System.IO.File]::WriteAllText((Join-Path $PWD $_), '{"models": {"x/y": {"pricing": {"inputCostPerToken": 1}}}}')
 

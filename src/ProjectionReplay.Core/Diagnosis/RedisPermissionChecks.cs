@@ -13,11 +13,12 @@ namespace ProjectionReplay.Diagnosis;
 internal sealed class RedisPermissionChecks(RedisServer redis, IServer server, IReadOnlyList<IFoldProjection> projections, CheckReport report)
 {
     private const string Check = "Permission";
+
     /// <summary>The commands that a replay sends, as its client words them.</summary>
     public static readonly string[] Commands =
     [
-        "EXEC", "EXISTS", "EXPIRE", "GET", "HDEL", "HMSET", "HSCAN", "HSET", "MGET", "MULTI", "SADD", "SCAN", "SET", "SMEMBERS", "SMISMEMBER", "SREM", "SSCAN",
-        "UNLINK", "WATCH", "ZRANGE",
+        "EXEC", "EXISTS", "EXPIRE", "GET", "HDEL", "HMSET", "HSCAN", "HSET", "MGET", "MULTI", "SADD", "SCAN", "SCARD", "SET", "SMEMBERS", "SMISMEMBER", "SREM", "SSCAN",
+        "UNLINK", "UNWATCH", "WATCH", "ZRANGE",
     ];
 
     private static readonly string Allow =
@@ -117,11 +118,15 @@ internal sealed class RedisPermissionChecks(RedisServer redis, IServer server, I
         yield return ["SREM", completed, Aggregate];
         yield return ["SSCAN", completed, "0"];
         yield return ["SMISMEMBER", completed, Aggregate];
+        yield return ["SCARD", completed];
+        yield return ["UNLINK", completed];
         yield return ["SET", held, "v", "EX", "1", "NX"];
         yield return ["GET", held];
         yield return ["UNLINK", held];
         yield return ["EXPIRE", held, "1"];
         yield return ["WATCH", held];
+        yield return ["WATCH", completed];
+        yield return ["UNWATCH"];
         yield return ["MULTI"];
         yield return ["EXEC"];
         yield return ["SADD", divisions, "2"];

@@ -5,7 +5,7 @@ namespace ProjectionReplay.Replay;
 
 /// <summary>
 /// Tells of a run as it goes: each step into the replay log and onto the messages, and progress beside them.
-/// Progress may be told by several streams at once.
+/// Steps may be told by several batches at once, and progress by several streams.
 /// </summary>
 internal sealed class RunReporter(
     ReplayRequest request, ReplayMessages messages, ReplayLogWriter? log, TimeProvider timeProvider) : IAsyncDisposable
@@ -14,6 +14,9 @@ internal sealed class RunReporter(
     private static readonly TimeSpan LeastPause = TimeSpan.FromMilliseconds(50);
 
     private readonly HashSet<string> _warned = new(StringComparer.Ordinal);
+
+    /// <summary>One step after the other: the log takes one line at a time, and has them in the order of the messages.</summary>
+    private readonly SemaphoreSlim _telling = new(1);
     private readonly string _projection = request.Projection.Definition.Name;
     private long _startedAt;
     private long _publishedAt;
@@ -35,17 +38,34 @@ internal sealed class RunReporter(
     /// <summary>Sends a step. <paramref name="fill"/> adds what the step has to tell.</summary>
     public async Task StepAsync(string step, Func<ReplayLogEntry, ReplayLogEntry> fill, CancellationToken cancellationToken)
     {
-        var entry = Record(step, fill);
-        await WriteLogAsync(entry).ConfigureAwait(false);
-        await messages.SendAsync(new ReplayLogMessage(entry), cancellationToken).ConfigureAwait(false);
+        // Not given up when the run is: what was done is told all the same.
+        await _telling.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+        try
+        {
+            var entry = Record(step, fill);
+            await WriteLogAsync(entry).ConfigureAwait(false);
+            await messages.SendAsync(new ReplayLogMessage(entry), cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _telling.Release();
+        }
     }
 
     /// <summary>Sends a step of a run that is ending badly: nobody may be listening any more.</summary>
     public async Task LastStepAsync(string step, Func<ReplayLogEntry, ReplayLogEntry> fill)
     {
-        var entry = Record(step, fill);
-        await WriteLogAsync(entry).ConfigureAwait(false);
-        messages.TrySend(new ReplayLogMessage(entry));
+        await _telling.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+        try
+        {
+            var entry = Record(step, fill);
+            await WriteLogAsync(entry).ConfigureAwait(false);
+            messages.TrySend(new ReplayLogMessage(entry));
+        }
+        finally
+        {
+            _telling.Release();
+        }
     }
 
     /// <summary>Warns, once a run for each text.</summary>
@@ -122,7 +142,11 @@ internal sealed class RunReporter(
         if (Interlocked.CompareExchange(ref _publishedAt, timeProvider.GetTimestamp(), published) == published) Publish();
     }
 
-    public ValueTask DisposeAsync() => log?.DisposeAsync() ?? ValueTask.CompletedTask;
+    public ValueTask DisposeAsync()
+    {
+        _telling.Dispose();
+        return log?.DisposeAsync() ?? ValueTask.CompletedTask;
+    }
 
     /// <summary>Says how far the run has come.</summary>
     public void Publish()

@@ -56,7 +56,7 @@ internal static class Locations
             Fail(cmdlet, Strings.PathNotFileSystem.With(given, provider.Name), given);
         }
 
-        return path;
+        return TakeCompleted(path);
     }
 
     /// <summary>The full path of a file that need not be there, or null for none.</summary>
@@ -65,7 +65,19 @@ internal static class Locations
     {
         if (given is null) return null;
         var path = cmdlet.SessionState.Path.GetUnresolvedProviderPathFromPSPath(given, out var provider, out _);
-        return provider.Name == FileSystem ? path : throw new ReplayException(ReplayError.ModelPricesInvalid, Strings.PathNotFileSystem.With(given, provider.Name));
+        return provider.Name == FileSystem ? TakeCompleted(path) : throw new ReplayException(ReplayError.ModelPricesInvalid, Strings.PathNotFileSystem.With(given, provider.Name));
+    }
+
+    /// <summary>
+    /// Takes a path for what it says, brackets and all; but where that is not there, for what Tab has made of it: pwsh
+    /// escapes brackets when it completes names.
+    /// </summary>
+    public static string TakeCompleted(string path)
+    {
+        var unescaped = WildcardPattern.Unescape(path);
+        return unescaped == path || Path.Exists(path) || (!Path.Exists(unescaped) && IsInFolder(path)) || !IsInFolder(unescaped) ? path : unescaped;
+
+        static bool IsInFolder(string file) => Directory.Exists(Path.GetDirectoryName(file));
     }
 
     private static void Fail(PSCmdlet cmdlet, string message, object? target) => cmdlet.ThrowTerminatingError(

@@ -71,6 +71,39 @@ public sealed class ReplayLogTests(TestServers servers) : IDisposable
     }
 
     [Fact]
+    public async Task Steps_of_batches_that_are_in_hand_at_once_are_told_one_after_the_other()
+    {
+        var messages = new ReplayMessages();
+        var request = new ReplayRequest { Projection = new EvaluationStateProjection(), TenantId = "t", Since = DateTimeOffset.UnixEpoch };
+        using var isTelling = new ManualResetEventSlim();
+        using var goOn = new ManualResetEventSlim();
+        await using (var reporter = new RunReporter(request, messages, ReplayLogWriter.Create(_directory.FullName, "x", DateTimeOffset.UtcNow), TimeProvider.System))
+        {
+            var first = Task.Run(() => reporter.StepAsync("mark-batch", entry => Hold(entry with { Count = 1 }), TestContext.Current.CancellationToken), TestContext.Current.CancellationToken);
+            isTelling.Wait(TestContext.Current.CancellationToken);
+            var second = reporter.StepAsync("mark-batch", entry => entry with { Count = 2 }, TestContext.Current.CancellationToken);
+
+            // Long enough to get ahead of the first, if it could.
+            await Task.WhenAny(second, Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken));
+            goOn.Set();
+            await Task.WhenAll(first, second);
+        }
+
+        messages.Complete();
+        var sent = new List<int?>();
+        await foreach (var message in messages.Reader.ReadAllAsync(TestContext.Current.CancellationToken)) sent.Add(Assert.IsType<ReplayLogMessage>(message).Entry.Count);
+        Assert.Equal([1, 2], sent);
+        Assert.Equal([1, 2], Read(Assert.Single(_directory.GetFiles())).Select(line => line.GetProperty("count").GetInt32()));
+
+        ReplayLogEntry Hold(ReplayLogEntry entry)
+        {
+            isTelling.Set();
+            goOn.Wait();
+            return entry;
+        }
+    }
+
+    [Fact]
     public async Task Two_runs_in_one_second_have_logs_of_their_own()
     {
         var now = DateTimeOffset.UtcNow;
