@@ -6,29 +6,14 @@ namespace ProjectionReplay.Bench;
 /// <summary>Logs of an awkward shape, beside an even one of as many rows.</summary>
 internal static class Skew
 {
-    private static readonly Shape[] Shapes =
-    [
-        new("2,300,000 events, three to an aggregate", 1, [Evaluations(ChildProcess.Tenant, "concat('e', toString(intDiv(number, 3)))", 2_300_000)]),
-        new(
-            "one aggregate of 2,000,000 events beside 100,000 of three",
-            1,
-            [Evaluations(ChildProcess.Tenant, "'e50000x'", 2_000_000), Evaluations(ChildProcess.Tenant, "concat('e', toString(intDiv(number, 3)))", 300_000)]),
-        new(
-            "1,000 tenants with ten aggregates of three",
-            1_000,
-            [Rows("concat('tenant', toString(intDiv(number, 30)))", "concat('e', toString(intDiv(number, 3)))", "'lw.evaluation.completed'", 30_000)]),
-        new(
-            "300 event types, one of them wanted, 3,000,000 rows",
-            1,
-            [Rows($"'{ChildProcess.Tenant}'", "concat('e', toString(intDiv(number, 300)))", "if(number % 300 = 7, 'lw.evaluation.completed', concat('lw.other.', toString(number % 300)))", 3_000_000)]),
-    ];
-
-    public static async Task RunAsync(int rounds)
+    /// <param name="rounds">Replays of each log; the medians are printed.</param>
+    /// <param name="percent">The size of the logs: 100 is a few million rows each.</param>
+    public static async Task RunAsync(int rounds, int percent)
     {
         Console.WriteLine($"evaluationState, {rounds} rounds, {Environment.ProcessorCount} cores");
         Console.WriteLine("| shape | events replayed | raw, s | replay, s | peak memory, MB |");
         Console.WriteLine("|---|---:|---:|---:|---:|");
-        foreach (var shape in Shapes)
+        foreach (var shape in Shapes(percent))
         {
             await using var sandbox = await SandboxProcess.StartAsync();
             foreach (var insert in shape.Inserts) await InsertAsync(sandbox, insert);
@@ -37,6 +22,30 @@ internal static class Skew
                 CultureInfo.InvariantCulture,
                 $"| {shape.Name} | {measured.Events:N0} | {Measurement.Median(measured.Raw):0.00} | {Measurement.Median(measured.Replay):0.00} | {measured.PeakMegabytes:N0} |"));
         }
+    }
+
+    private static Shape[] Shapes(int percent)
+    {
+        const string ThreeEach = "concat('e', toString(intDiv(number, 3)))";
+        var (huge, small, tenants) = (20_000 * percent, 1_000 * percent, 10 * percent);
+        return
+        [
+            new(Text($"{huge + (3 * small):N0} events, three to an aggregate"), 1, [Evaluations(ChildProcess.Tenant, ThreeEach, huge + (3 * small))]),
+            new(
+                Text($"one aggregate of {huge:N0} events beside {small:N0} of three"),
+                1,
+                [Evaluations(ChildProcess.Tenant, "'e50000x'", huge), Evaluations(ChildProcess.Tenant, ThreeEach, 3 * small)]),
+            new(
+                Text($"{tenants:N0} tenants with ten aggregates of three"),
+                tenants,
+                [Rows("concat('tenant', toString(intDiv(number, 30)))", ThreeEach, "'lw.evaluation.completed'", 30 * tenants)]),
+            new(
+                Text($"300 event types, one of them wanted, {30 * small:N0} rows"),
+                1,
+                [Rows($"'{ChildProcess.Tenant}'", "concat('e', toString(intDiv(number, 300)))", "if(number % 300 = 7, 'lw.evaluation.completed', concat('lw.other.', toString(number % 300)))", 30 * small)]),
+        ];
+
+        static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
     }
 
     private static string Evaluations(string tenant, string aggregateId, long events) => Rows($"'{tenant}'", aggregateId, "'lw.evaluation.completed'", events);

@@ -11,6 +11,21 @@ BeforeDiscovery {
         }
         if ($blocks) { @{ Page = $_.Name; Blocks = @($blocks) } }
     }
+
+    # By what a benchmark of the page on performance is called with there: what it is called with here, and what it prints.
+    $small = @{
+        'throughput all 1000000'                           = ('throughput', 'all', '3000', '1'), 'traceSummary, Mixed log'
+        'growth evaluationState 3000000 3 docs/growth.svg' = ('growth', 'evaluationState', '100000', '1', 'growth.svg'), '\| 100,000 \|'
+        'sweep evaluationState 1000000'                    = ('sweep', 'evaluationState', '3000', '1'), '\| default \| 64 \|'
+        'discovery 1000000'                                = ('discovery', '1000', '1'), 'tenantDailyBillableEvents: 1,000 aggregates'
+        'skew'                                             = ('skew', '1', '1'), '\| 10 tenants with ten aggregates of three \| 300 \|'
+        'inner'                                            = ('inner', '--list', 'flat'), 'InnerLoops\.FoldEvent'
+        'fold traceSummary'                                = ('fold', 'traceSummary', '1000', '1'), 'traceSummary'
+    }
+    $benchmarks = [regex]::Matches((Get-Content (Join-Path $root 'docs/performance.md') -Raw), '(?m)^dotnet run -c Release --project bench -- (.*?)\r?$') | ForEach-Object {
+        $given = $_.Groups[1].Value
+        @{ Given = $given; Arguments = $small.ContainsKey($given) ? $small[$given][0] : $null; Expected = $small.ContainsKey($given) ? $small[$given][1] : $null }
+    }
 }
 
 BeforeAll {
@@ -131,6 +146,25 @@ Describe 'Writing a projection' {
         $blocks = [regex]::Matches($page, '(?ms)^```(csharp|xml)\r?\n(.*?)^```')
         $blocks.Count | Should -Be 3
         foreach ($block in $blocks) { $samples.Contains($block.Groups[2].Value.TrimEnd()) | Should -BeTrue -Because "the sample should have:`n$($block.Groups[2].Value)" }
+    }
+}
+
+Describe 'The benchmarks' {
+    BeforeAll {
+        $bench = Get-ChildItem (Join-Path $root 'bench/bin/*/net10.0/ProjectionReplay.Bench.dll') | Sort-Object LastWriteTime | Select-Object -Last 1
+    }
+
+    It 'run in small: <Given>' -ForEach $benchmarks {
+        $Arguments | Should -Not -BeNullOrEmpty -Because 'this test should know a small size of it'
+        Push-Location $TestDrive
+        try {
+            $output = & dotnet $bench $Arguments 2>&1 | Out-String
+            $LASTEXITCODE | Should -Be 0 -Because $output
+            $output | Should -Match $Expected
+        }
+        finally {
+            Pop-Location
+        }
     }
 }
 
