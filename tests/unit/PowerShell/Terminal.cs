@@ -12,7 +12,8 @@ internal sealed class Terminal : IAsyncDisposable
     private const int Columns = 220;
     private const int Rows = 50;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    // A busy machine takes its time to start a shell within the shell.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
     private readonly string _server = $"projection-replay-{Guid.NewGuid():N}";
 
