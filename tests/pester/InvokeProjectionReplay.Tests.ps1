@@ -228,7 +228,7 @@ Describe 'Invoke-ProjectionReplay in a script' {
         { Invoke-ProjectionReplay traceSummary $tenant $since -ModelPricePath "no $_" -WhatIf } | Should -Throw "*no $([WildcardPattern]::Escape($_))*" -ErrorId 'ModelPricesInvalid,*'
     }
 
-    It 'says where else the log could go when the location cannot be written to' -Skip:(-not $IsLinux) {
+    It 'says where else the log could go when the location cannot be written to (in /proc, which Linux has)' -Skip:(-not $IsLinux) {
         Push-Location /proc
         try {
             { Invoke-ProjectionReplay evaluationState $tenant $since } | Should -Throw '*-LogDirectory*' -ErrorId 'LogUnavailable,*'

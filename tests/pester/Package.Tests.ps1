@@ -63,7 +63,7 @@ Describe 'The package' {
         $assemblies | Where-Object { [System.Text.Encoding]::UTF8.GetString([System.IO.File]::ReadAllBytes($_)).Contains($root) } | Should -BeNullOrEmpty
     }
 
-    It 'is what PowerShell installs' -Skip:$IsWindows {
+    It 'is what PowerShell installs (in a home of its own, which Windows cannot be told)' -Skip:$IsWindows {
         # In a home of its own, so that nothing stays behind; Windows does not let itself be told where that is.
         $gallery, $null = New-Item -ItemType Directory (Join-Path $TestDrive 'gallery'), (Join-Path $TestDrive '.local/share')
         $script = @"

@@ -82,7 +82,7 @@ Describe 'The Slurm example' {
         $taskScript = $Matches.script.Replace('Import-Module ProjectionReplay', "Import-Module '$manifest'").Replace('project_abc123', $tenant).Replace('2026-01-01', $since)
     }
 
-    It 'replays the shard of its task' -Skip:$IsWindows {
+    It 'replays the shard of its task (by sh, which Windows lacks)' -Skip:$IsWindows {
         Push-Location $TestDrive
         try {
             $env:SLURM_ARRAY_TASK_ID = '5'
