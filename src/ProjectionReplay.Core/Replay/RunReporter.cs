@@ -36,37 +36,18 @@ internal sealed class RunReporter(
     public bool AreWorkersIdle { get; set; }
 
     /// <summary>Sends a step. <paramref name="fill"/> adds what the step has to tell.</summary>
-    public async Task StepAsync(string step, Func<ReplayLogEntry, ReplayLogEntry> fill, CancellationToken cancellationToken)
-    {
-        // Not given up when the run is: what was done is told all the same.
-        await _telling.WaitAsync(CancellationToken.None).ConfigureAwait(false);
-        try
-        {
-            var entry = Record(step, fill);
-            await WriteLogAsync(entry).ConfigureAwait(false);
-            await messages.SendAsync(new ReplayLogMessage(entry), cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            _telling.Release();
-        }
-    }
+    public Task StepAsync(string step, Func<ReplayLogEntry, ReplayLogEntry> fill, CancellationToken cancellationToken) =>
+        TellAsync(step, fill, message => messages.SendAsync(message, cancellationToken));
 
     /// <summary>Sends a step of a run that is ending badly: nobody may be listening any more.</summary>
-    public async Task LastStepAsync(string step, Func<ReplayLogEntry, ReplayLogEntry> fill)
-    {
-        await _telling.WaitAsync(CancellationToken.None).ConfigureAwait(false);
-        try
+    public Task LastStepAsync(string step, Func<ReplayLogEntry, ReplayLogEntry> fill) => TellAsync(
+        step,
+        fill,
+        message =>
         {
-            var entry = Record(step, fill);
-            await WriteLogAsync(entry).ConfigureAwait(false);
-            messages.TrySend(new ReplayLogMessage(entry));
-        }
-        finally
-        {
-            _telling.Release();
-        }
-    }
+            messages.TrySend(message);
+            return ValueTask.CompletedTask;
+        });
 
     /// <summary>Warns, once a run for each text.</summary>
     public void Warn(string text)
@@ -175,6 +156,23 @@ internal sealed class RunReporter(
                 EventsPerSecond = seconds > 0 ? events / seconds : 0,
                 SecondsRemaining = done > 0 ? seconds / done * (_progress.AggregateCount - done) : null,
             });
+        }
+    }
+
+    /// <summary>Batches that are in hand at once tell their steps one after the other.</summary>
+    private async Task TellAsync(string step, Func<ReplayLogEntry, ReplayLogEntry> fill, Func<ReplayMessage, ValueTask> send)
+    {
+        // Not given up when the run is: what was done is told all the same.
+        await _telling.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+        try
+        {
+            var entry = Record(step, fill);
+            await WriteLogAsync(entry).ConfigureAwait(false);
+            await send(new ReplayLogMessage(entry)).ConfigureAwait(false);
+        }
+        finally
+        {
+            _telling.Release();
         }
     }
 

@@ -11,9 +11,8 @@ namespace ProjectionReplay.PowerShell;
 /// </summary>
 [Cmdlet(VerbsCommon.Clear, "ReplayMarker", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
 [OutputType(typeof(ReplayMarkerRemoval))]
-public sealed class ClearReplayMarkerCommand : PSCmdlet, IDisposable
+public sealed class ClearReplayMarkerCommand : StoppableCommand
 {
-    private readonly CancellationTokenSource _stopping = new();
     private readonly ReplayMessages _messages = new();
 
     /// <summary>The projections, by name; wildcards allowed.</summary>
@@ -60,12 +59,6 @@ public sealed class ClearReplayMarkerCommand : PSCmdlet, IDisposable
         }
     }
 
-    /// <inheritdoc/>
-    protected override void StopProcessing() => _stopping.Cancel();
-
-    /// <inheritdoc/>
-    public void Dispose() => _stopping.Dispose();
-
     private void Clear(MarkerCleanup cleanup, MarkerRemains remains)
     {
         var target = remains.TenantId is null
@@ -86,7 +79,7 @@ public sealed class ClearReplayMarkerCommand : PSCmdlet, IDisposable
     private T Wait<T>(Func<CancellationToken, Task<T>> work)
     {
         Task<T>? task = null;
-        new EnginePump(this, _messages, progress: null, _stopping.Token).Run(token => task = work(token));
+        new EnginePump(this, _messages, progress: null, StopToken).Run(token => task = work(token));
         return task!.Result;
     }
 }

@@ -12,10 +12,8 @@ namespace ProjectionReplay.PowerShell;
 /// </summary>
 [Cmdlet(VerbsData.Compare, "ReplayProjection")]
 [OutputType(typeof(ProjectionDifference))]
-public sealed class CompareReplayProjectionCommand : PSCmdlet, IDisposable
+public sealed class CompareReplayProjectionCommand : StoppableCommand
 {
-    private readonly CancellationTokenSource _stopping = new();
-
     /// <summary>The projections, by name.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("Name")]
@@ -93,12 +91,6 @@ public sealed class CompareReplayProjectionCommand : PSCmdlet, IDisposable
         }
     }
 
-    /// <inheritdoc/>
-    protected override void StopProcessing() => _stopping.Cancel();
-
-    /// <inheritdoc/>
-    public void Dispose() => _stopping.Dispose();
-
     private void Compare(ProjectionComparison comparison, IFoldProjection projection, string tenantId)
     {
         var request = new ComparisonRequest
@@ -116,7 +108,7 @@ public sealed class CompareReplayProjectionCommand : PSCmdlet, IDisposable
         try
         {
             progress.ShowPreparation();
-            new EnginePump(this, messages, progress, _stopping.Token).Run(token => comparison.CompareAsync(request, messages, token));
+            new EnginePump(this, messages, progress, StopToken).Run(token => comparison.CompareAsync(request, messages, token));
         }
         finally
         {

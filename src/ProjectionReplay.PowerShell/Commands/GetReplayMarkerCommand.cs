@@ -11,9 +11,8 @@ namespace ProjectionReplay.PowerShell;
 /// </summary>
 [Cmdlet(VerbsCommon.Get, "ReplayMarker")]
 [OutputType(typeof(ReplayMarkerSummary), typeof(ReplayMarker))]
-public sealed class GetReplayMarkerCommand : PSCmdlet, IDisposable
+public sealed class GetReplayMarkerCommand : StoppableCommand
 {
-    private readonly CancellationTokenSource _stopping = new();
     private readonly List<MarkerWish> _wanted = [];
 
     /// <summary>The projections, by name; wildcards allowed. All of them unless given.</summary>
@@ -53,7 +52,7 @@ public sealed class GetReplayMarkerCommand : PSCmdlet, IDisposable
         {
             // Looked for together: Redis is gone through once, however many projections come by the pipeline.
             var inspection = new MarkerInspection(new ReplayConnections(Locations.FindDirectory(this)) { RedisUrl = RedisUrl });
-            new EnginePump(this, messages, progress: null, _stopping.Token).Run(
+            new EnginePump(this, messages, progress: null, StopToken).Run(
                 token => Detailed ? inspection.ListAsync(_wanted, messages, token) : inspection.SummariseAsync(_wanted, messages, token));
         }
         catch (ReplayException exception)
@@ -61,10 +60,4 @@ public sealed class GetReplayMarkerCommand : PSCmdlet, IDisposable
             ThrowTerminatingError(ReplayErrors.ToRecord(exception, string.Join(", ", Projection)));
         }
     }
-
-    /// <inheritdoc/>
-    protected override void StopProcessing() => _stopping.Cancel();
-
-    /// <inheritdoc/>
-    public void Dispose() => _stopping.Dispose();
 }

@@ -12,9 +12,8 @@ namespace ProjectionReplay.PowerShell;
 /// </summary>
 [Cmdlet(VerbsLifecycle.Invoke, "ProjectionReplay", DefaultParameterSetName = "Replay", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(ReplayLogEntry), typeof(ReplayPlan))]
-public sealed class InvokeProjectionReplayCommand : PSCmdlet, IDisposable
+public sealed class InvokeProjectionReplayCommand : StoppableCommand
 {
-    private readonly CancellationTokenSource _stopping = new();
     private ReplaySession? _session;
 
     /// <summary>The projections, by name.</summary>
@@ -168,12 +167,6 @@ public sealed class InvokeProjectionReplayCommand : PSCmdlet, IDisposable
         }
     }
 
-    /// <inheritdoc/>
-    protected override void StopProcessing() => _stopping.Cancel();
-
-    /// <inheritdoc/>
-    public void Dispose() => _stopping.Dispose();
-
     private ReplaySession CreateSession()
     {
         var isDryRun = DryRun.IsAskedFor(this);
@@ -191,7 +184,7 @@ public sealed class InvokeProjectionReplayCommand : PSCmdlet, IDisposable
             RedisUrl = RedisUrl,
             DatabaseUrl = DatabaseUrl,
         };
-        return new ReplaySession(this, new ReplayEngine(connections), options, _stopping.Token)
+        return new ReplaySession(this, new ReplayEngine(connections), options, StopToken)
         {
             IsDryRun = isDryRun,
             IsRebuild = Rebuild,

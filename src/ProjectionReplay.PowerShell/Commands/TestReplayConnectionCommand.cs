@@ -12,9 +12,8 @@ namespace ProjectionReplay.PowerShell;
 /// </summary>
 [Cmdlet(VerbsDiagnostic.Test, "ReplayConnection")]
 [OutputType(typeof(ConnectionCheck))]
-public sealed class TestReplayConnectionCommand : PSCmdlet, IDisposable
+public sealed class TestReplayConnectionCommand : StoppableCommand
 {
-    private readonly CancellationTokenSource _stopping = new();
     private readonly Dictionary<string, IFoldProjection> _projections = new(StringComparer.Ordinal);
 
     /// <summary>The projections that are to be replayed, by name; wildcards allowed. All of them unless given.</summary>
@@ -76,7 +75,7 @@ public sealed class TestReplayConnectionCommand : PSCmdlet, IDisposable
         };
         try
         {
-            new EnginePump(this, messages, progress: null, _stopping.Token).Run(
+            new EnginePump(this, messages, progress: null, StopToken).Run(
                 token => new ConnectionDiagnosis(connections).RunAsync([.. _projections.Values], TenantId, messages, token));
         }
         catch (ReplayException exception)
@@ -84,12 +83,6 @@ public sealed class TestReplayConnectionCommand : PSCmdlet, IDisposable
             ThrowTerminatingError(ReplayErrors.ToRecord(exception, string.Join(", ", _projections.Keys)));
         }
     }
-
-    /// <inheritdoc/>
-    protected override void StopProcessing() => _stopping.Cancel();
-
-    /// <inheritdoc/>
-    public void Dispose() => _stopping.Dispose();
 
     /// <summary>A misspelt name does not keep the others from being looked at.</summary>
     private void Choose(ProjectionLookup lookup, string name)
