@@ -6,7 +6,7 @@
     Build    compiles everything; ./ProjectionReplay.psd1 can be imported afterwards
     Test     runs the .NET tests on the sandbox's engines
     Pester   runs the Pester tests on the package, which it makes first, in a PowerShell of their own
-    Nightly  runs the tests that get better the longer they run, for up to an hour: random schedules of faults, kills and live
+    Nightly  runs the tests that get better the longer they run, for half an hour: random schedules of faults, kills and live
              traffic, and a run of many batches. A failure names its schedule as REPLAY_TEST_SEED: set that variable
              to run the schedule alone
     Package  puts the module, and nothing else, into out/ProjectionReplay/<version>, ready to be copied to a folder of
