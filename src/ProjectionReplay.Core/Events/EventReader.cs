@@ -4,21 +4,25 @@ namespace ProjectionReplay.Events;
 
 /// <summary>
 /// The rows of a range of aggregates, in key order, as they arrive: <see cref="FillAsync"/>, then
-/// <see cref="TryRead"/> until it says no, and again. Not thread-safe.
+/// <see cref="TryPeek"/> and <see cref="Advance"/> until there is none, and again. Not thread-safe.
 /// </summary>
 internal sealed class EventReader(RowBinaryReader rows, EventColumns columns) : IAsyncDisposable
 {
+    private int _rowLength;
+
     /// <summary>Waits for more rows. False when there are none left.</summary>
     public ValueTask<bool> FillAsync(CancellationToken cancellationToken) => rows.FillAsync(cancellationToken);
 
-    /// <summary>Reads a row from what has arrived. The row is valid until the next <see cref="FillAsync"/>.</summary>
-    public bool TryRead(out EventRow row)
+    /// <summary>
+    /// Looks at the next row of what has arrived, and stays before it. The row is valid until the next <see cref="FillAsync"/>.
+    /// </summary>
+    public bool TryPeek(out EventRow row)
     {
         row = default;
         var cursor = new RowBinaryCursor(rows.Buffered);
         if (!cursor.TryReadString(out var aggregateId)
             || !cursor.TryReadString(out var eventId)
-            || !cursor.TryReadString(out var eventType)
+            || !cursor.TryReadUInt16(out var eventType)
             || !cursor.TryReadUInt64(out var timestamp)
             || !cursor.TryReadByte(out var isFresh))
         {
@@ -36,7 +40,7 @@ internal sealed class EventReader(RowBinaryReader rows, EventColumns columns) : 
         {
             AggregateId = aggregateId,
             EventId = eventId,
-            EventType = eventType,
+            EventType = eventType - 1,
             Timestamp = (long)timestamp,
             IsFresh = isFresh != 0,
             OccurredAt = (long)(occurredAt > 0 ? occurredAt : timestamp),
@@ -44,9 +48,12 @@ internal sealed class EventReader(RowBinaryReader rows, EventColumns columns) : 
             Payload = payload,
             Traceparent = traceparent,
         };
-        rows.Advance(cursor.Position);
+        _rowLength = cursor.Position;
         return true;
     }
+
+    /// <summary>Leaves the row behind that was looked at last.</summary>
+    public void Advance() => rows.Advance(_rowLength);
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => rows.DisposeAsync();
@@ -59,7 +66,8 @@ internal readonly ref struct EventRow
 
     public ReadOnlySpan<byte> EventId { get; init; }
 
-    public ReadOnlySpan<byte> EventType { get; init; }
+    /// <summary>Which of the selection's event types it is, counted from 0.</summary>
+    public int EventType { get; init; }
 
     public long Timestamp { get; init; }
 

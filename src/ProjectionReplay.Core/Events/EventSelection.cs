@@ -12,6 +12,9 @@ internal sealed record EventSelection(
     /// <summary>The aggregates that are wanted, of any type, by their ids; null means all.</summary>
     public IReadOnlyList<string>? AggregateIds { get; init; }
 
+    /// <summary>Whether no aggregate has been quiet since: every event of the types is of one that is replayed.</summary>
+    public bool IsWhole { get; init; }
+
     /// <summary>
     /// Whether most events are of aggregates that have been quiet since, so that it pays to have the server leave those
     /// out where a range is read.

@@ -13,13 +13,13 @@ internal sealed class BatchAggregate
     /// <summary>Creates one that nothing is folded of.</summary>
     /// <param name="prefix">Tenant and type.</param>
     /// <param name="aggregateId">The id, UTF-8.</param>
-    /// <param name="rowCount">See <see cref="RowCount"/>.</param>
+    /// <param name="rowCount">See <see cref="RowsSeen"/>; 0 while nobody has looked.</param>
     /// <param name="keys">Where to keep the key.</param>
     public BatchAggregate(AggregateKeyPrefix prefix, ReadOnlySpan<byte> aggregateId, long rowCount, ByteBlocks keys)
     {
         _prefix = prefix;
         KeyUtf8 = keys.Add(prefix.Utf8, aggregateId);
-        RowCount = rowCount;
+        RowsSeen = rowCount;
     }
 
     /// <summary>The key string, UTF-8: the marker's field, and the group of the live queue.</summary>
@@ -29,9 +29,6 @@ internal sealed class BatchAggregate
     public ReadOnlySpan<byte> IdUtf8 => KeyUtf8.Span[_prefix.Utf8.Length..];
 
     public string AggregateType => _prefix.AggregateType;
-
-    /// <summary>Rows that the log held when the aggregate was listed: an estimate of the work.</summary>
-    public long RowCount { get; }
 
     /// <summary>The last event id folded, as it stands in the log; null while no event was found.</summary>
     public ReadOnlyMemory<byte>? Cutoff { get; private set; }

@@ -29,6 +29,12 @@ internal sealed record BatchContext(
     /// <summary>Whether an interrupted run goes on, so that some aggregates may be completed already.</summary>
     public bool IsResuming { get; init; }
 
+    /// <summary>
+    /// Whether every aggregate that the log holds in a batch's ranges is to be replayed, so that none has to be looked up before
+    /// its events are read.
+    /// </summary>
+    public bool ReadsAhead { get; init; }
+
     /// <summary>Lets a test step in.</summary>
     public ValueTask PauseAsync(int batch, DelicateMoment moment, CancellationToken cancellationToken) =>
         Options.Pause is { } pause ? pause(batch, moment, cancellationToken) : ValueTask.CompletedTask;

@@ -5,8 +5,8 @@ using ProjectionReplay.Events;
 namespace ProjectionReplay.Replay;
 
 /// <summary>
-/// The folds of one batch, and how much of the event log they stand for: so that events which reached the log late,
-/// with ids at or before the cutoff, are found and folded as well. The live handlers skip those.
+/// The folds of one batch, and how much of the event log they stand for: so that events which reached the log since are
+/// found, and folded as well.
 /// </summary>
 internal sealed class BatchFolds(BatchContext context, BatchReport report)
 {
@@ -21,6 +21,18 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
 
     /// <summary>When the log was read last, by the clock's timestamp: what was folded stood in it by then.</summary>
     public long ReadAt { get; private set; }
+
+    /// <summary>Folds the aggregates of a planned batch, whichever the log holds.</summary>
+    public async Task ReadAsync(ReadAhead ahead, int index, CancellationToken cancellationToken)
+    {
+        var started = context.TimeProvider.GetTimestamp();
+        var batch = await context.Faults.CallAsync(
+            Server.ClickHouse, "Reading events", token => ahead.ReadAsync(index, report.AddEvents, token), cancellationToken).ConfigureAwait(false);
+        (Aggregates, ReadAt) = (batch.Aggregates, batch.ReadAt);
+        _extents.AddRange(batch.Extents);
+        _folds = [batch.Fold];
+        TellRead("it", batch.Extents.Sum(extent => extent.RowsRead), batch.Aggregates.Count, started);
+    }
 
     /// <summary>Folds aggregates, which are in key order and not folded yet, up to the last event that the log holds.</summary>
     public async Task LoadAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
@@ -38,25 +50,26 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
         _folds = [];
     }
 
+    /// <summary>Folds aggregates again that got events since they were folded. Cheap when none did: it counts rows.</summary>
+    /// <returns>How many did.</returns>
+    public async Task<int> CatchUpAsync(CancellationToken cancellationToken)
+    {
+        var grown = await FindGrownAsync(Aggregates, cancellationToken).ConfigureAwait(false);
+
+        // What is stored last of an aggregate counts.
+        if (grown.Count > 0) _folds = [.. _folds, .. await FoldAgainAsync(grown, cancellationToken).ConfigureAwait(false)];
+        return grown.Count;
+    }
+
     /// <summary>
     /// Looks which aggregates have more rows up to their cutoff than were folded. Cheap when there is nothing new: it
     /// counts rows, and reads event ids only of aggregates that have a new one.
     /// </summary>
     /// <param name="aggregates">The aggregates to look at, in key order.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
-    public async Task<List<BatchAggregate>> FindGrownAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
+    public async Task<List<BatchAggregate>> FindLateAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
     {
-        Dictionary<AggregateKey, BatchAggregate>? byId = null;
-        var candidates = new List<BatchAggregate>();
-        foreach (var (range, rowsRead) in _extents)
-        {
-            var count = await context.Faults.CallAsync(
-                Server.ClickHouse, "Counting events again", token => context.Servers.EventLog.CountRowsAsync(context.Selection, range, token), cancellationToken).ConfigureAwait(false);
-            if (count == rowsRead) continue;
-            byId ??= aggregates.ToDictionary(aggregate => aggregate.ToKey());
-            candidates.AddRange(await FindCandidatesAsync(range, byId, cancellationToken).ConfigureAwait(false));
-        }
-
+        var candidates = await FindGrownAsync(aggregates, cancellationToken).ConfigureAwait(false);
         var isGrown = new bool[candidates.Count];
         await InParallelAsync(
             candidates.Count,
@@ -94,7 +107,29 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
         foreach (var fold in folds) fold.Dispose();
     }
 
-    private async Task<List<BatchAggregate>> FindCandidatesAsync(
+    /// <summary>
+    /// Those of some aggregates that have more rows than when they were last looked at, whatever their event ids, in the same
+    /// order.
+    /// </summary>
+    private async Task<List<BatchAggregate>> FindGrownAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
+    {
+        Dictionary<AggregateKey, BatchAggregate>? byId = null;
+        var grown = new HashSet<BatchAggregate>();
+        for (var i = 0; i < _extents.Count; i++)
+        {
+            var (range, rowsRead) = _extents[i];
+            var count = await context.Faults.CallAsync(
+                Server.ClickHouse, "Counting events again", token => context.Servers.EventLog.CountRowsAsync(context.Selection, range, token), cancellationToken).ConfigureAwait(false);
+            if (count == rowsRead) continue;
+            byId ??= aggregates.ToDictionary(aggregate => aggregate.ToKey());
+            grown.UnionWith(await FindGrownAsync(range, byId, cancellationToken).ConfigureAwait(false));
+            _extents[i] = (range, count);
+        }
+
+        return grown.Count == 0 ? [] : [.. aggregates.Where(grown.Contains)];
+    }
+
+    private async Task<List<BatchAggregate>> FindGrownAsync(
         AggregateRange range, Dictionary<AggregateKey, BatchAggregate> byId, CancellationToken cancellationToken)
     {
         var counts = await context.Faults.CallAsync(
@@ -115,15 +150,15 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
             },
             cancellationToken).ConfigureAwait(false);
 
-        var candidates = new List<BatchAggregate>();
+        var grown = new List<BatchAggregate>();
         foreach (var (aggregate, count) in counts)
         {
             if (count <= aggregate.RowsSeen) continue;
             aggregate.RowsSeen = count;
-            candidates.Add(aggregate);
+            grown.Add(aggregate);
         }
 
-        return candidates;
+        return grown;
     }
 
     private async ValueTask<bool> HasGrownAsync(BatchAggregate aggregate, CancellationToken cancellationToken)
@@ -147,14 +182,16 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
                 var started = context.TimeProvider.GetTimestamp();
                 results[index] = await context.Faults.CallAsync(
                     Server.ClickHouse, "Reading events", retry => streams[index].FoldAsync(context.Reading, report.AddEvents, retry), token).ConfigureAwait(false);
-                context.Reporter.Debug(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"Batch {report.Number}: stream {index + 1} of {streams.Count} read {results[index].RowsRead:N0} rows of {streams[index].Aggregates.Count:N0} aggregates in {context.TimeProvider.GetElapsedTime(started).TotalMilliseconds:N0} ms."));
+                TellRead($"stream {index + 1} of {streams.Count}", results[index].RowsRead, streams[index].Aggregates.Count, started);
             },
             cancellationToken).ConfigureAwait(false);
         foreach (var result in results) ReadAt = Math.Max(ReadAt, result.ReadAt);
         return [.. streams.Zip(results)];
     }
+
+    private void TellRead(string what, long rows, int aggregates, long started) => context.Reporter.Debug(string.Create(
+        CultureInfo.InvariantCulture,
+        $"Batch {report.Number}: {what} read {rows:N0} rows of {aggregates:N0} aggregates in {context.TimeProvider.GetElapsedTime(started).TotalMilliseconds:N0} ms."));
 
     private Task InParallelAsync(int count, Func<int, CancellationToken, ValueTask> work, CancellationToken cancellationToken) => Parallel.ForAsync(
         0, count, new ParallelOptions { MaxDegreeOfParallelism = context.Options.Concurrency, CancellationToken = cancellationToken }, work);

@@ -5,14 +5,13 @@ using StackExchange.Redis;
 namespace ProjectionReplay.Replay;
 
 /// <summary>
-/// Takes the planned batches through the cycle, several at a time: while one stores its states and gives its
-/// aggregates back the next one loads, and the one after that is marked and drained. Of each of the three stages one
-/// batch is in hand at a time, and every batch passes them in its turn. No more than two hold states.
+/// Takes the planned batches through the cycle, several at a time: while one stores its states and gives its aggregates
+/// back the next one is marked and settled, and those after that load. Every batch passes the stages in its turn.
 /// </summary>
-internal sealed class BatchPipeline(BatchContext context, IReadOnlyList<PlannedBatch> plan, RunFailures failures, ReplayLock runLock)
+internal sealed class BatchPipeline(BatchContext context, BatchSequence sequence, RunFailures failures, ReplayLock runLock)
 {
-    /// <summary>One batch in each stage: more would be marked for longer and gain nothing.</summary>
-    private const int MostAtOnce = 3;
+    /// <summary>Batches beside those that load, one in each stage: more would be held for longer and gain nothing.</summary>
+    private const int LoadedAtOnce = 2;
 
     /// <summary>Ctrl+C is to return within two seconds.</summary>
     private static readonly TimeSpan PatienceWhenCancelled = TimeSpan.FromSeconds(1.5);
@@ -29,17 +28,16 @@ internal sealed class BatchPipeline(BatchContext context, IReadOnlyList<PlannedB
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var replayed = 0;
-        var (before, twoBefore) = (Stages.Passed, Stages.Passed);
+        var stages = new Stages[sequence.Places.Count];
         try
         {
-            for (var number = 1; number <= plan.Count || _inFlight.Count > 0;)
+            for (var number = 1; number <= stages.Length || _inFlight.Count > 0;)
             {
-                if (number <= plan.Count && _inFlight.Count < MostAtOnce)
+                if (number <= stages.Length && _inFlight.Count < sequence.LoadsAtOnce + LoadedAtOnce)
                 {
-                    var stages = new Stages();
-                    var batch = new ReplayBatch(context, plan[number - 1], number, context.Reporter.Begin(number, plan.Count));
-                    _inFlight.Enqueue(new InFlight(batch, PassAsync(batch, before, twoBefore, stages, stop.Token)));
-                    (before, twoBefore) = (stages, before);
+                    var batch = new ReplayBatch(context, sequence.Places[number - 1], number, context.Reporter.Begin(number, stages.Length));
+                    stages[number - 1] = new Stages();
+                    _inFlight.Enqueue(new InFlight(batch, PassAsync(batch, Before(1), Before(sequence.LoadsAtOnce), stages[number - 1], stop.Token)));
                     number++;
                     continue;
                 }
@@ -49,6 +47,8 @@ internal sealed class BatchPipeline(BatchContext context, IReadOnlyList<PlannedB
                 context.Reporter.End(first.Batch.Number, count);
                 replayed += count;
                 _inFlight.Dequeue();
+
+                Stages Before(int places) => number > places ? stages[number - 1 - places] : Stages.Passed;
             }
         }
         catch (Exception exception)
@@ -62,16 +62,15 @@ internal sealed class BatchPipeline(BatchContext context, IReadOnlyList<PlannedB
         return replayed;
     }
 
-    private static async Task<int> PassAsync(ReplayBatch batch, Stages before, Stages twoBefore, Stages own, CancellationToken cancellationToken)
+    private static async Task<int> PassAsync(ReplayBatch batch, Stages before, Stages ahead, Stages own, CancellationToken cancellationToken)
     {
-        await before.Prepared.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
-        await batch.PrepareAsync(cancellationToken).ConfigureAwait(false);
-        own.Prepared.SetResult();
-
-        await before.Loaded.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
-        await twoBefore.Finished.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await ahead.Loaded.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
         await batch.LoadAsync(cancellationToken).ConfigureAwait(false);
         own.Loaded.SetResult();
+
+        await before.TakenOver.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await batch.TakeOverAsync(cancellationToken).ConfigureAwait(false);
+        own.TakenOver.SetResult();
 
         await before.Finished.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
         var replayed = await batch.FinishAsync(cancellationToken).ConfigureAwait(false);
@@ -86,9 +85,9 @@ internal sealed class BatchPipeline(BatchContext context, IReadOnlyList<PlannedB
         var isUnmarked = await AbandonAsync(isCancelled ? PatienceWhenCancelled : PatienceWhenFailed).ConfigureAwait(false);
         var failure = runLock.Lost.IsCancellationRequested
             ? failures.LockLost(runLock, exception)
-            : failures.Abandoned(exception, number, plan.Count, isUnmarked, isCancelled);
+            : failures.Abandoned(exception, number, sequence.Places.Count, isUnmarked, isCancelled);
         await context.Reporter.LastStepAsync(
-            "error", entry => entry with { Batch = number, BatchCount = plan.Count, Message = failure.Message }).ConfigureAwait(false);
+            "error", entry => entry with { Batch = number, BatchCount = sequence.Places.Count, Message = failure.Message }).ConfigureAwait(false);
         if (failure.Error == ReplayError.ReplayFailed && isCancelled)
         {
             throw new OperationCanceledException(failure.Message, exception, cancellationToken);
@@ -141,16 +140,16 @@ internal sealed class BatchPipeline(BatchContext context, IReadOnlyList<PlannedB
         /// <summary>What the first batch finds before it.</summary>
         public static Stages Passed { get; } = CreatePassed();
 
-        public TaskCompletionSource Prepared { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
         public TaskCompletionSource Loaded { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TaskCompletionSource TakenOver { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public TaskCompletionSource Finished { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         private static Stages CreatePassed()
         {
             var passed = new Stages();
-            passed.Prepared.SetResult();
+            passed.TakenOver.SetResult();
             passed.Loaded.SetResult();
             passed.Finished.SetResult();
             return passed;

@@ -11,7 +11,7 @@ internal sealed class BatchReport(RunReporter reporter, int number, int batchCou
     public int Number => number;
 
     /// <summary>What the batch is at.</summary>
-    public ReplayPhase Phase { get; private set; } = ReplayPhase.Mark;
+    public ReplayPhase Phase { get; private set; } = ReplayPhase.Load;
 
     /// <summary>Events that the batch has, 0 while they are not known.</summary>
     public long EventCount { get; set; }

@@ -5,72 +5,55 @@ using StackExchange.Redis;
 namespace ProjectionReplay.Replay;
 
 /// <summary>
-/// Brings a batch and the live handlers to agree on who folds what. Two things may stand against it.
-/// <list type="bullet">
-/// <item>A live job is still to come for an event that the replay has folded: staged, put off while its aggregate was
-/// pending, or about to be staged. Once the marker is gone it would fold the event again. So every job that is there
-/// when the cutoffs stand is waited for until it has met them.</item>
-/// <item>An event comes in late: its id is at or before the cutoff, but it reached the log after the load, and the live
-/// handlers skip it. So the cutoffs are taken back to pending first, which nobody skips by, and then the log is looked
-/// at. An aggregate with late events is folded again, to the end of its log: the late job may be queued behind one for
-/// a later event, and only when both are folded are both skipped. An event that comes in after the look is put off, and
-/// is the live handlers' when the marker is gone.</item>
-/// </list>
+/// Brings a batch and the live handlers to agree on who folds what. As long as an aggregate is pending nobody skips its
+/// events: a live handler that has nothing before it finds, when the marker is gone, what it would have found without a
+/// replay. So only those aggregates get a cutoff that a live job is there for, as the job may be for an event that the
+/// replay has folded: staged, put off while its aggregate was pending, or about to be staged. It would fold the event
+/// again, and so it is waited for until it has met the cutoff, and skipped.
+/// <para>
+/// Where there is a cutoff an event may come in late: its id is at or before the cutoff, but it reached the log after it was
+/// looked at, and the live handlers skip it. So the cutoffs are taken back to pending first, and then the log is looked at.
+/// An aggregate with late events is folded again, to the end of its log: the late job may be queued behind one for a later
+/// event, and only when both are folded are both skipped. An event that comes in after the look is put off, and is the live
+/// handlers' when the marker is gone.
+/// </para>
 /// </summary>
 internal sealed class BatchSettlement(BatchContext context, int number, BatchFolds folds)
 {
-    /// <summary>Lets live handlers skip what was folded.</summary>
-    /// <param name="aggregates">Aggregates that were folded.</param>
+    private List<BatchAggregate> _busy = [];
+
+    /// <summary>Lets live handlers skip what was folded of those aggregates that they have jobs for.</summary>
     /// <param name="replayed">Key strings, UTF-8, and cutoffs of others, which an earlier replay accounts for.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
-    public Task SetCutoffsAsync(
-        IReadOnlyList<BatchAggregate> aggregates, IEnumerable<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Cutoff)> replayed, CancellationToken cancellationToken) =>
-        context.Faults.CallAsync(
-            Server.Redis,
-            "Setting cutoffs",
-            token => context.Markers.SetCutoffsAsync(
-                aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => (Key: aggregate.KeyUtf8, Cutoff: aggregate.Cutoff!.Value))
-                    .Concat(replayed)
-                    .Select(cutoff => new HashEntry(cutoff.Key, cutoff.Cutoff)),
-                token),
-            cancellationToken);
-
-    /// <summary>
-    /// Waits until every live job for an event that was folded has met its cutoff, which must be set.
-    /// </summary>
-    /// <exception cref="ReplayException">Workers are at work, but some jobs are not tried again.</exception>
-    public async Task MeetJobsAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
+    public async Task SetCutoffsAsync(IReadOnlyList<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Cutoff)> replayed, CancellationToken cancellationToken)
     {
-        if (context.Reporter.AreWorkersIdle) return;
-        if (aggregates.Any(aggregate => aggregate.IsFresh)) await LetJobsBeStagedAsync(cancellationToken).ConfigureAwait(false);
-
-        var busy = await SnapshotAsync(aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyUtf8), cancellationToken).ConfigureAwait(false);
-        if (busy.Count == 0) return;
-
-        // A job that is at work may have asked before the cutoff stood: it meets it when it is tried again.
-        var keys = busy.ConvertAll(snapshot => snapshot.Key);
-        var stuck = await context.Faults.CallAsync(
-            Server.Redis, "Watching jobs in flight", token => context.Drain.WaitAsync(keys, context.Options.DrainTimeout, token), cancellationToken).ConfigureAwait(false);
-        if (stuck.Count > 0) throw DrainFailure.Create(context, stuck, "were in flight did not end");
-        await WaitForAsync(await SnapshotAsync(keys, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        _busy = await FindBusyAsync(folds.Aggregates, cancellationToken).ConfigureAwait(false);
+        await SetCutoffsAsync(_busy.Select(aggregate => (aggregate.KeyUtf8, aggregate.Cutoff!.Value)).Concat(replayed), cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>Waits until every live job for an event that was folded has met its cutoff.</summary>
+    /// <exception cref="ReplayException">Workers are at work, but some jobs are not tried again.</exception>
+    public Task MeetJobsAsync(CancellationToken cancellationToken) => MeetJobsAsync(_busy, cancellationToken);
 
     /// <summary>Gives the aggregates back, each as soon as nothing late is left of it.</summary>
     /// <param name="release">Unmarks aggregates.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
     public async Task ReleaseAsync(Func<IReadOnlyList<BatchAggregate>, CancellationToken, Task> release, CancellationToken cancellationToken)
     {
+        var isBusy = _busy.ToHashSet();
+        await release(isBusy.Count == 0 ? folds.Aggregates : [.. folds.Aggregates.Where(aggregate => !isBusy.Contains(aggregate))], cancellationToken).ConfigureAwait(false);
+
         var started = context.TimeProvider.GetTimestamp();
-        var open = folds.Aggregates;
+        var open = _busy;
         while (open.Count > 0)
         {
             await context.Faults.CallAsync(
                 Server.Redis,
                 "Setting markers",
-                token => context.Markers.MarkPendingAsync(open.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => (RedisValue)aggregate.KeyUtf8), token),
+                token => context.Markers.MarkPendingAsync(open.Select(aggregate => (RedisValue)aggregate.KeyUtf8), token),
                 cancellationToken).ConfigureAwait(false);
             await context.PauseAsync(number, DelicateMoment.BeforeLateEvents, cancellationToken).ConfigureAwait(false);
-            var late = await folds.FindGrownAsync(open, cancellationToken).ConfigureAwait(false);
+            var late = await folds.FindLateAsync(open, cancellationToken).ConfigureAwait(false);
             await context.PauseAsync(number, DelicateMoment.AfterLateEvents, cancellationToken).ConfigureAwait(false);
             if (late.Count > 0 && context.TimeProvider.GetElapsedTime(started) > context.Options.DrainTimeout)
             {
@@ -90,14 +73,50 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
         context.Reporter.Verbose(string.Create(
             CultureInfo.InvariantCulture, $"Batch {number}: events of {late.Count:N0} aggregates came in late; folding those aggregates again."));
         var again = await folds.FoldAgainAsync(late, cancellationToken).ConfigureAwait(false);
-        await SetCutoffsAsync(late, [], cancellationToken).ConfigureAwait(false);
-        await MeetJobsAsync(late, cancellationToken).ConfigureAwait(false);
+        await SetCutoffsAsync(late.Select(aggregate => (aggregate.KeyUtf8, aggregate.Cutoff!.Value)), cancellationToken).ConfigureAwait(false);
+        if (!context.Reporter.AreWorkersIdle)
+        {
+            await LetJobsBeStagedAsync(late, cancellationToken).ConfigureAwait(false);
+            await MeetJobsAsync(late, cancellationToken).ConfigureAwait(false);
+        }
+
         await folds.StoreAsync(again, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The job of an event that had only just been inserted when it was read is staged a moment later.</summary>
-    private Task LetJobsBeStagedAsync(CancellationToken cancellationToken)
+    private Task SetCutoffsAsync(IEnumerable<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Cutoff)> cutoffs, CancellationToken cancellationToken) =>
+        context.Faults.CallAsync(
+            Server.Redis,
+            "Setting cutoffs",
+            token => context.Markers.SetCutoffsAsync(cutoffs.Select(cutoff => new HashEntry(cutoff.Key, cutoff.Cutoff)), token),
+            cancellationToken);
+
+    /// <summary>Those of the aggregates that a live job is staged or at work for.</summary>
+    private async Task<List<BatchAggregate>> FindBusyAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
     {
+        if (context.Reporter.AreWorkersIdle) return [];
+        await LetJobsBeStagedAsync(aggregates, cancellationToken).ConfigureAwait(false);
+        var busy = await SnapshotAsync(aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyUtf8), cancellationToken).ConfigureAwait(false);
+        if (busy.Count == 0) return [];
+        var keys = busy.Select(snapshot => snapshot.Key).ToHashSet();
+        return [.. aggregates.Where(aggregate => keys.Contains(aggregate.KeyUtf8))];
+    }
+
+    private async Task MeetJobsAsync(List<BatchAggregate> busy, CancellationToken cancellationToken)
+    {
+        if (busy.Count == 0) return;
+
+        // A job that is at work may have asked before the cutoff stood: it meets it when it is tried again.
+        var keys = busy.Select(aggregate => aggregate.KeyUtf8).ToList();
+        var stuck = await context.Faults.CallAsync(
+            Server.Redis, "Watching jobs in flight", token => context.Drain.WaitAsync(keys, context.Options.DrainTimeout, token), cancellationToken).ConfigureAwait(false);
+        if (stuck.Count > 0) throw DrainFailure.Create(context, stuck, "were in flight did not end");
+        await WaitForAsync(await SnapshotAsync(keys, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The job of an event that had only just been inserted when it was read is staged a moment later.</summary>
+    private Task LetJobsBeStagedAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
+    {
+        if (!aggregates.Any(aggregate => aggregate.IsFresh)) return Task.CompletedTask;
         var left = context.Options.StagingGrace - context.TimeProvider.GetElapsedTime(folds.ReadAt);
         return left > TimeSpan.Zero ? Task.Delay(left, context.TimeProvider, cancellationToken) : Task.CompletedTask;
     }

@@ -73,8 +73,8 @@ internal sealed class DiscoveredAggregates
             },
             cancellationToken).ConfigureAwait(false);
         planner.Finish();
-        var isSparse = planner.EventCount > 0 && planner.EventCount < await log.CountRowsAsync(selection, cancellationToken).ConfigureAwait(false) / 2;
-        selection = selection with { IsSparse = isSparse };
+        var total = await log.CountRowsAsync(selection, cancellationToken).ConfigureAwait(false);
+        selection = selection with { IsSparse = planner.EventCount > 0 && planner.EventCount < total / 2, IsWhole = planner.EventCount == total };
 
         // Few of the tenant's types are among chosen aggregates.
         var tenantKeys = isChosen ? new AggregateFilter(selection.TenantId, selection.AggregateTypes, ambiguous) : null;

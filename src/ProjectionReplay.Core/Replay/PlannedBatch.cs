@@ -7,15 +7,16 @@ namespace ProjectionReplay.Replay;
 
 /// <summary>
 /// Aggregates that stand together in the event log and are replayed together. Only where they begin and end is kept,
-/// so that a plan of a hundred million events takes little memory: a batch lists its aggregates when its turn comes.
+/// so that a plan of a hundred million events takes little memory: a batch finds its aggregates when its turn comes.
 /// </summary>
 /// <param name="Ranges">One range for each aggregate type, in key order.</param>
 /// <param name="AggregateCount">The aggregates at the time of planning.</param>
+/// <param name="EventCount">Their events at that time; one that stands twice in the log counts twice.</param>
 /// <param name="Members">
 /// Hashes of the aggregates at the time of planning, sorted, where none that is born later may be replayed; else null, and
 /// whatever a range holds by then is.
 /// </param>
-internal sealed record PlannedBatch(IReadOnlyList<AggregateRange> Ranges, int AggregateCount, ulong[]? Members)
+internal sealed record PlannedBatch(IReadOnlyList<AggregateRange> Ranges, int AggregateCount, long EventCount, ulong[]? Members)
 {
     /// <summary>Whether an aggregate of the ranges is to be replayed.</summary>
     public bool Includes(string aggregateType, ReadOnlySpan<byte> aggregateId) =>
@@ -128,7 +129,7 @@ internal sealed class BatchPlanner(int? aggregatesPerBatch, bool isExact)
     private void Cut()
     {
         EndRange();
-        _batches.Add(new PlannedBatch(_ranges, _aggregatesInBatch, isExact ? [.. _members.Order()] : null));
+        _batches.Add(new PlannedBatch(_ranges, _aggregatesInBatch, _eventsInBatch, isExact ? [.. _members.Order()] : null));
         (_ranges, _members, _aggregatesInBatch, _eventsInBatch) = ([], [], 0, 0);
     }
 }

@@ -14,6 +14,9 @@ internal interface IProjectionRun
     /// <summary>Looks at the table: see <see cref="IProjectionStore{TState}.InspectAsync"/>.</summary>
     Task<TableInspection> InspectAsync(CancellationToken cancellationToken);
 
+    /// <summary>Whether any of a tenant's aggregates may be accounted for by an earlier replay.</summary>
+    Task<bool> HasReplayedAsync(string tenantId, CancellationToken cancellationToken);
+
     /// <summary>Which of some aggregates an earlier replay accounts for, and up to which event id.</summary>
     Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(
         IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken);
@@ -28,7 +31,10 @@ internal interface IProjectionRun
     /// <summary>
     /// Stores what the folds of one batch came to: all of it in one go. Returns warnings for the operator.
     /// </summary>
-    /// <param name="folds">The folds in the order of their aggregates; each came from <see cref="StartFold"/>.</param>
+    /// <param name="folds">
+    /// The folds in the order of their aggregates; each came from <see cref="StartFold"/>. Where the latest row wins, an aggregate
+    /// may come again: the last one counts.
+    /// </param>
     /// <param name="cancellationToken">Abandons the write.</param>
     Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<IStreamFold> folds, CancellationToken cancellationToken);
 }
@@ -51,6 +57,9 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
     public Task CheckAsync(CancellationToken cancellationToken) => store.CheckAsync(cancellationToken);
 
     public Task<TableInspection> InspectAsync(CancellationToken cancellationToken) => store.InspectAsync(cancellationToken);
+
+    public Task<bool> HasReplayedAsync(string tenantId, CancellationToken cancellationToken) =>
+        projection.Definition.ReplaySafety == ReplaySafety.Increment ? store.HasReplayedAsync(tenantId, cancellationToken) : Task.FromResult(false);
 
     public Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(
         IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken) =>

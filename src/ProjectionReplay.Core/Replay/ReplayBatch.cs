@@ -6,57 +6,66 @@ using StackExchange.Redis;
 namespace ProjectionReplay.Replay;
 
 /// <summary>
-/// One batch of aggregates on its way through the cycle: mark, drain, load, cutoff, settle, store, unmark. Its states
-/// are written in one go after the last event was folded, and its markers go after the write is durable.
+/// One batch of aggregates on its way through the cycle: load, mark, drain, catch up, cutoff, settle, store, unmark. Its
+/// states are written in one go after the last event was folded, and its markers go after the write is durable.
 /// </summary>
 /// <remarks>
-/// The cutoffs are set after the load, not before it: while an aggregate is pending nobody skips its events, so the last
-/// event that was loaded is as good a boundary as any, it needs no query of its own, and a load that fails has made
-/// live handlers skip nothing.
+/// It is loaded before its aggregates are marked, so that live events wait as short as can be, and one query may go on
+/// through many batches. What has come in by the time that no live job is at work any more is folded then. Only after that
+/// are cutoffs set: while an aggregate is pending nobody skips its events, so the last event that was folded is as good a
+/// boundary as any, it needs no query of its own, and a load that fails has made live handlers skip nothing.
 /// </remarks>
-internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int number, BatchReport report)
+/// <param name="context">What the batches of the run share.</param>
+/// <param name="place">Where the batch stands in the plan.</param>
+/// <param name="number">The batch, counted from 1.</param>
+/// <param name="report">Tells of it.</param>
+internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int number, BatchReport report)
 {
     private const string AlreadyCounted =
         "Some aggregates were counted by an earlier replay, as the table projection_replay_ledger says: they are skipped, and nothing is counted twice.";
 
     private readonly BatchFolds _folds = new(context, report);
-    private List<BatchAggregate> _aggregates = [];
     private readonly List<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Cutoff)> _replayed = [];
-    private long _loadStarted;
+    private TimeSpan _loadTime;
+    private bool _isMarked;
 
     /// <summary>The batch, counted from 1.</summary>
     public int Number => number;
 
     /// <summary>The key strings, UTF-8, of the aggregates that may be marked.</summary>
-    public IEnumerable<ReadOnlyMemory<byte>> Keys => _aggregates.Select(aggregate => aggregate.KeyUtf8);
+    public IEnumerable<ReadOnlyMemory<byte>> Keys => _isMarked ? AllKeys : [];
 
-    /// <summary>Takes the aggregates over from the live handlers.</summary>
-    public async Task PrepareAsync(CancellationToken cancellationToken)
+    private IEnumerable<ReadOnlyMemory<byte>> AllKeys => _folds.Aggregates.Select(aggregate => aggregate.KeyUtf8).Concat(_replayed.Select(aggregate => aggregate.Key));
+
+    private BatchSettlement Settlement => field ??= new BatchSettlement(context, number, _folds);
+
+    private int Count => _folds.Aggregates.Count + _replayed.Count;
+
+    /// <summary>Reads and folds the events of the aggregates.</summary>
+    public Task LoadAsync(CancellationToken cancellationToken) => PhaseAsync(ReplayPhase.Load, LoadCoreAsync, cancellationToken);
+
+    /// <summary>Takes the aggregates over from the live handlers, and settles with them who folds what.</summary>
+    public async Task TakeOverAsync(CancellationToken cancellationToken)
     {
-        _aggregates = await ListAsync(cancellationToken).ConfigureAwait(false);
-        report.EventCount = _aggregates.Sum(aggregate => aggregate.RowCount);
         await PhaseAsync(ReplayPhase.Mark, MarkAsync, cancellationToken).ConfigureAwait(false);
         await PhaseAsync(ReplayPhase.Drain, DrainAsync, cancellationToken).ConfigureAwait(false);
+        await PhaseAsync(ReplayPhase.CatchUp, CatchUpAsync, cancellationToken).ConfigureAwait(false);
+        await PhaseAsync(ReplayPhase.Cutoff, CutOffAsync, cancellationToken).ConfigureAwait(false);
+        await PhaseAsync(ReplayPhase.Settle, Settlement.MeetJobsAsync, cancellationToken).ConfigureAwait(false);
     }
-
-    /// <summary>Reads and folds their events.</summary>
-    public Task LoadAsync(CancellationToken cancellationToken) => PhaseAsync(ReplayPhase.Load, LoadCoreAsync, cancellationToken);
 
     /// <summary>Stores what the folds came to, and gives the aggregates back.</summary>
     /// <returns>The number of aggregates replayed.</returns>
     public async Task<int> FinishAsync(CancellationToken cancellationToken)
     {
-        var settlement = new BatchSettlement(context, number, _folds);
-        await PhaseAsync(ReplayPhase.Cutoff, token => CutOffAsync(settlement, token), cancellationToken).ConfigureAwait(false);
-        await PhaseAsync(ReplayPhase.Settle, token => settlement.MeetJobsAsync(_folds.Aggregates, token), cancellationToken).ConfigureAwait(false);
         await PhaseAsync(ReplayPhase.Store, StoreAsync, cancellationToken).ConfigureAwait(false);
-        return await PhaseAsync(ReplayPhase.Unmark, token => UnmarkAsync(settlement, token), cancellationToken).ConfigureAwait(false);
+        return await PhaseAsync(ReplayPhase.Unmark, UnmarkAsync, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The aggregates of the batch's ranges, without those that an interrupted run completed.</summary>
     private async Task<List<BatchAggregate>> ListAsync(CancellationToken cancellationToken)
     {
-        var listed = await plan.ListAsync(context.Servers.EventLog, context.Selection, context.Faults, cancellationToken).ConfigureAwait(false);
+        var listed = await place.Batch.ListAsync(context.Servers.EventLog, context.Selection, context.Faults, cancellationToken).ConfigureAwait(false);
         if (!context.IsResuming || listed.Count == 0) return listed;
         var completed = await context.Faults.CallAsync(
             Server.Redis, "Reading the completed set", token => context.Markers.FindCompletedAsync(listed.ConvertAll(aggregate => (RedisValue)aggregate.KeyUtf8), token), cancellationToken).ConfigureAwait(false);
@@ -65,9 +74,10 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
 
     private async Task MarkAsync(CancellationToken cancellationToken)
     {
+        _isMarked = true;
         await context.Faults.CallAsync(
-            Server.Redis, "Setting markers", token => context.Markers.MarkPendingAsync(Keys.Select(key => (RedisValue)key), token), cancellationToken).ConfigureAwait(false);
-        await report.StepAsync("mark-batch", entry => entry with { Count = _aggregates.Count }, cancellationToken).ConfigureAwait(false);
+            Server.Redis, "Setting markers", token => context.Markers.MarkPendingAsync(AllKeys.Select(key => (RedisValue)key), token), cancellationToken).ConfigureAwait(false);
+        await report.StepAsync("mark-batch", entry => entry with { Count = Count }, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task DrainAsync(CancellationToken cancellationToken)
@@ -76,11 +86,11 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
         var stuck = await context.Faults.CallAsync(
             Server.Redis,
             "Watching jobs in flight",
-            token => context.Drain.WaitAsync(Keys, context.Options.DrainTimeout, token),
+            token => context.Drain.WaitAsync(AllKeys, context.Options.DrainTimeout, token),
             cancellationToken).ConfigureAwait(false);
         if (stuck.Count > 0) throw DrainFailure.Create(context, stuck, "were in flight did not end");
         await report.StepAsync(
-            "drain-batch", entry => entry with { Count = _aggregates.Count, DurationMs = Elapsed(started) }, cancellationToken).ConfigureAwait(false);
+            "drain-batch", entry => entry with { Count = Count, DurationMs = Elapsed(started) }, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -89,25 +99,57 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
     /// </summary>
     private async Task LoadCoreAsync(CancellationToken cancellationToken)
     {
-        _loadStarted = context.TimeProvider.GetTimestamp();
-        var open = context.Definition.ReplaySafety == ReplaySafety.Increment
-            ? await SetReplayedAsideAsync(cancellationToken).ConfigureAwait(false)
-            : _aggregates;
-        await _folds.LoadAsync(open, cancellationToken).ConfigureAwait(false);
+        var started = context.TimeProvider.GetTimestamp();
+        report.EventCount = place.Batch.EventCount;
+        if (place.Ahead is { } ahead)
+        {
+            await _folds.ReadAsync(ahead, place.Index, cancellationToken).ConfigureAwait(false);
+        }
+        else
+        {
+            var listed = await ListAsync(cancellationToken).ConfigureAwait(false);
+            report.EventCount = listed.Sum(aggregate => aggregate.RowsSeen);
+            var open = context.Definition.ReplaySafety == ReplaySafety.Increment
+                ? await SetReplayedAsideAsync(listed, cancellationToken).ConfigureAwait(false)
+                : listed;
+            await _folds.LoadAsync(open, cancellationToken).ConfigureAwait(false);
+        }
+
+        _loadTime = context.TimeProvider.GetElapsedTime(started);
     }
 
-    private async Task<List<BatchAggregate>> SetReplayedAsideAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// What was stored is overwritten, so that it must not be older than what live handlers have stored meanwhile. Counters are
+    /// added to: there what has come in since is the live handlers', like all that comes later.
+    /// </summary>
+    private async Task CatchUpAsync(CancellationToken cancellationToken)
+    {
+        await context.PauseAsync(number, DelicateMoment.BeforeLateEvents, cancellationToken).ConfigureAwait(false);
+        if (context.Definition.ReplaySafety == ReplaySafety.LatestRow)
+        {
+            var count = await _folds.CatchUpAsync(cancellationToken).ConfigureAwait(false);
+            if (count > 0)
+            {
+                context.Reporter.Verbose(string.Create(
+                    CultureInfo.InvariantCulture, $"Batch {number}: {count:N0} aggregates got events since they were read; they were folded again."));
+            }
+        }
+
+        await context.PauseAsync(number, DelicateMoment.AfterLateEvents, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<List<BatchAggregate>> SetReplayedAsideAsync(List<BatchAggregate> listed, CancellationToken cancellationToken)
     {
         var accounted = await context.Faults.CallAsync(
             context.StoreServer,
             "Looking for earlier replays",
-            token => context.Projection.FindReplayedAsync([.. _aggregates.Select(aggregate => aggregate.ToKey())], token),
+            token => context.Projection.FindReplayedAsync([.. listed.Select(aggregate => aggregate.ToKey())], token),
             cancellationToken).ConfigureAwait(false);
-        if (accounted.Count == 0) return _aggregates;
+        if (accounted.Count == 0) return listed;
 
         context.Reporter.Warn(AlreadyCounted);
         var open = new List<BatchAggregate>();
-        foreach (var aggregate in _aggregates)
+        foreach (var aggregate in listed)
         {
             if (accounted.TryGetValue(aggregate.ToKey(), out var cutoff)) _replayed.Add((aggregate.KeyUtf8, Encoding.UTF8.GetBytes(cutoff)));
             else open.Add(aggregate);
@@ -116,16 +158,17 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
         return open;
     }
 
-    private async Task CutOffAsync(BatchSettlement settlement, CancellationToken cancellationToken)
+    private async Task CutOffAsync(CancellationToken cancellationToken)
     {
-        await settlement.SetCutoffsAsync(_folds.Aggregates, _replayed, cancellationToken).ConfigureAwait(false);
+        await Settlement.SetCutoffsAsync(_replayed, cancellationToken).ConfigureAwait(false);
         var withEvents = _replayed.Count + _folds.Aggregates.Count(aggregate => aggregate.Cutoff is not null);
         await report.StepAsync(
-            "cutoff-batch", entry => entry with { Count = _aggregates.Count, WithEvents = withEvents }, cancellationToken).ConfigureAwait(false);
+            "cutoff-batch", entry => entry with { Count = Count, WithEvents = withEvents }, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task StoreAsync(CancellationToken cancellationToken)
     {
+        var started = context.TimeProvider.GetTimestamp();
         await _folds.StoreAsync(cancellationToken).ConfigureAwait(false);
         await report.StepAsync(
             "replay-batch",
@@ -133,17 +176,17 @@ internal sealed class ReplayBatch(BatchContext context, PlannedBatch plan, int n
             {
                 Count = _folds.Aggregates.Count(aggregate => aggregate.Cutoff is not null),
                 EventsProcessed = report.EventsProcessed,
-                DurationMs = Elapsed(_loadStarted),
+                DurationMs = (long)_loadTime.TotalMilliseconds + Elapsed(started),
             },
             cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Removes the markers of each aggregate as soon as replay and live handlers agree on it.</summary>
-    private async Task<int> UnmarkAsync(BatchSettlement settlement, CancellationToken cancellationToken)
+    private async Task<int> UnmarkAsync(CancellationToken cancellationToken)
     {
         var count = _replayed.Count;
         await CompleteAsync(_replayed.Select(aggregate => aggregate.Key), cancellationToken).ConfigureAwait(false);
-        await settlement.ReleaseAsync(
+        await Settlement.ReleaseAsync(
             async (settled, token) =>
             {
                 // One whose events are gone from the log is not replayed, only left alone again.

@@ -43,24 +43,30 @@ public sealed record ReplayProgress
 /// <summary>The phases of a batch, in order.</summary>
 public enum ReplayPhase
 {
+    /// <summary>Events are read and folded as they arrive.</summary>
+    Load = 1,
+
     /// <summary>Markers are set: live handlers hold back events of the batch's aggregates.</summary>
-    Mark = 1,
+    Mark = 2,
 
     /// <summary>Jobs in flight come to their end.</summary>
-    Drain = 2,
+    Drain = 3,
 
-    /// <summary>Events are read and folded as they arrive.</summary>
-    Load = 3,
+    /// <summary>What has come in since the load is folded.</summary>
+    CatchUp = 4,
 
-    /// <summary>The last event loaded of each aggregate becomes the boundary between replay and live handlers.</summary>
-    Cutoff = 4,
+    /// <summary>
+    /// Where a live job is waiting, the last event folded of its aggregate becomes the boundary between replay and live
+    /// handlers.
+    /// </summary>
+    Cutoff = 5,
 
-    /// <summary>Live jobs that were made to wait meet the cutoff.</summary>
-    Settle = 5,
+    /// <summary>Those jobs meet the cutoff.</summary>
+    Settle = 6,
 
     /// <summary>The states are written.</summary>
-    Store = 6,
+    Store = 7,
 
     /// <summary>Events that came in late are folded, and markers are removed: live handlers go on.</summary>
-    Unmark = 7,
+    Unmark = 8,
 }

@@ -269,11 +269,19 @@ public sealed class ReplayRun : IAsyncDisposable
         if (isRebuilding) throw _failures.RebuildInterrupted();
     }
 
-    private Task<int> ReplayBatchesAsync(
+    private async Task<int> ReplayBatchesAsync(
         DiscoveredAggregates discovery, BatchContext context, ReplayLock runLock, CancellationToken cancellationToken)
     {
         context.Reporter.Start(discovery.AggregateCount, discovery.Batches.Count);
-        return new BatchPipeline(context with { Selection = discovery.Selection }, discovery.Batches, _failures, runLock).RunAsync(cancellationToken);
+        var selection = discovery.Selection;
+        var isAnyDone = context.IsResuming || await context.Faults.CallAsync(
+            context.StoreServer, "Looking for earlier replays", token => _projection!.HasReplayedAsync(Plan.TenantId, token), cancellationToken).ConfigureAwait(false);
+        context = context with { Selection = selection, ReadsAhead = !isAnyDone && (selection.IsWhole || selection.IsSparse) };
+        var sequence = new BatchSequence(context, discovery.Batches);
+        await using (sequence.ConfigureAwait(false))
+        {
+            return await new BatchPipeline(context, sequence, _failures, runLock).RunAsync(cancellationToken).ConfigureAwait(false);
+        }
     }
 
     private ReplayLogWriter? OpenLog()

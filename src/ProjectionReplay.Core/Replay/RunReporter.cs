@@ -74,7 +74,7 @@ internal sealed class RunReporter(
             TenantId = request.TenantId,
             Batch = 0,
             BatchCount = batchCount,
-            Phase = ReplayPhase.Mark,
+            Phase = ReplayPhase.Load,
             AggregatesReplayed = 0,
             AggregateCount = aggregateCount,
             EventsProcessed = 0,

@@ -27,6 +27,13 @@ public interface IProjectionStore<TState>
     }
 
     /// <summary>
+    /// Whether any aggregate of a tenant may be accounted for by an earlier replay, so that <see cref="FindReplayedAsync"/> has
+    /// to be asked before events are read. Asked once a run, of an <see cref="Projections.ReplaySafety.Increment"/> store. The
+    /// default says that it may.
+    /// </summary>
+    Task<bool> HasReplayedAsync(string tenantId, CancellationToken cancellationToken) => Task.FromResult(true);
+
+    /// <summary>
     /// Which of some aggregates are accounted for by an earlier replay, so that they must not be replayed again, and
     /// up to which event id. None for a store where the latest row wins.
     /// </summary>
@@ -56,7 +63,11 @@ public interface IProjectionStore<TState>
     /// <see cref="Projections.ReplaySafety.Increment"/> store has changed nothing. May be repeated with the same
     /// aggregates: what was written for an aggregate before is replaced, never added to.
     /// </summary>
-    /// <param name="buffers">The states, in the order of their aggregates; each buffer came from <see cref="CreateBuffer"/>.</param>
+    /// <param name="buffers">
+    /// The states, in the order of their aggregates; each buffer came from <see cref="CreateBuffer"/>. For a
+    /// <see cref="Projections.ReplaySafety.LatestRow"/> store the state of an aggregate may come again in a later buffer, when
+    /// events came in meanwhile: that one counts.
+    /// </param>
     /// <param name="cancellationToken">Abandons the write.</param>
     /// <returns>Warnings for the operator, one for each kind of trouble; usually empty.</returns>
     Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<IStateBuffer<TState>> buffers, CancellationToken cancellationToken);

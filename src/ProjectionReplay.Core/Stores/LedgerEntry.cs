@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using ProjectionReplay.Events;
+using ProjectionReplay.Replay;
 
 namespace ProjectionReplay.Stores;
 
@@ -64,7 +65,19 @@ internal sealed class LedgerKeyPrefix(AggregateKey aggregate)
     public bool IsOf(AggregateKey other) => other.TenantId == aggregate.TenantId && other.AggregateType == aggregate.AggregateType;
 
     /// <summary>The name of an aggregate that has this prefix.</summary>
-    public string KeyOf(AggregateKey other) => _prefix + other.AggregateId;
+    /// <exception cref="ReplayException">
+    /// <see cref="ReplayError.StateNotStorable"/>: Postgres text has no NUL, and would refuse the whole batch without naming the
+    /// one at fault.
+    /// </exception>
+    public string KeyOf(AggregateKey other)
+    {
+        var key = _prefix + other.AggregateId;
+        return key.Contains('\0', StringComparison.Ordinal)
+            ? throw new ReplayException(
+                ReplayError.StateNotStorable,
+                $"The aggregate '{other.ToString().Replace("\0", "\\0", StringComparison.Ordinal)}' cannot be counted: its id holds a NUL character, shown as \\0, which Postgres has no room for. Remove its events from the event log, then replay again.")
+            : key;
+    }
 
     private static string Encode(string part) =>
         part.Replace("%", "%25", StringComparison.Ordinal).Replace(":", "%3A", StringComparison.Ordinal);

@@ -25,11 +25,6 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
     private readonly ReplayLedger _ledger = new(projection);
     private readonly string _quotedName = Sql.Quote(table.Name);
 
-    // Asked once, before the run has stored anything: an aggregate comes up in one batch only, and no other run is at work
-    // on its tenant. Were it otherwise, storing would notice.
-    private bool _isLedgerKnown;
-    private bool _isFirstReplay;
-
     internal NpgsqlDataSource DataSource => dataSource;
 
     internal CounterTable<TState> Table => table;
@@ -43,21 +38,23 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
         CounterTableRule.InspectAsync(dataSource, table.Name, [.. table.KeyColumns.Select(column => column.Name)], cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(
-        IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken)
+    public async Task<bool> HasReplayedAsync(string tenantId, CancellationToken cancellationToken)
     {
-        RequireText(aggregates);
-        if (_isFirstReplay || aggregates.Count == 0) return NoneReplayed;
         var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
-            if (!_isLedgerKnown)
-            {
-                _isFirstReplay = !await _ledger.KnowsAnyAsync(connection, aggregates.First().TenantId, cancellationToken).ConfigureAwait(false);
-                _isLedgerKnown = true;
-                if (_isFirstReplay) return NoneReplayed;
-            }
+            return await _ledger.KnowsAnyAsync(connection, tenantId, cancellationToken).ConfigureAwait(false);
+        }
+    }
 
+    /// <inheritdoc/>
+    public async Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(
+        IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken)
+    {
+        if (aggregates.Count == 0) return NoneReplayed;
+        var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
+        {
             var keys = LedgerKeyPrefix.KeysOf(aggregates);
             var cutoffs = await _ledger.FindCutoffsAsync(connection, keys, cancellationToken).ConfigureAwait(false);
             return cutoffs.Count == 0
@@ -111,18 +108,6 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
                 await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
                 return true;
             }
-        }
-    }
-
-    /// <summary>Postgres text has no NUL, and would refuse the whole batch without naming the one at fault.</summary>
-    private static void RequireText(IEnumerable<AggregateKey> aggregates)
-    {
-        foreach (var aggregate in aggregates)
-        {
-            if (!aggregate.AggregateId.Contains('\0', StringComparison.Ordinal) && !aggregate.TenantId.Contains('\0', StringComparison.Ordinal)) continue;
-            throw new ReplayException(
-                ReplayError.StateNotStorable,
-                $"The aggregate '{aggregate.ToString().Replace("\0", "\\0", StringComparison.Ordinal)}' cannot be counted: its id holds a NUL character, shown as \\0, which Postgres has no room for. Remove its events from the event log, then replay again.");
         }
     }
 

@@ -13,10 +13,11 @@ public sealed class CancellationTests(TestServers servers)
     private static readonly TenantDailyBillableEventsProjection BillableEvents = TenantDailyBillableEventsProjection.ForTenants();
 
     [Theory]
+    [InlineData(ReplayPhase.Load)]
     [InlineData(ReplayPhase.Mark)]
     [InlineData(ReplayPhase.Drain)]
+    [InlineData(ReplayPhase.CatchUp)]
     [InlineData(ReplayPhase.Cutoff)]
-    [InlineData(ReplayPhase.Load)]
     [InlineData(ReplayPhase.Store)]
     [InlineData(ReplayPhase.Unmark)]
     public async Task In_any_phase_of_many_aggregates(ReplayPhase phase)

@@ -30,7 +30,7 @@ public sealed class ClearWhileRunningTests(TestServers servers) : IAsyncDisposab
         {
             Probe = (boundary, _) =>
             {
-                if (boundary == new ReplayBoundary(1, ReplayPhase.Load, IsBefore: true)) refused = Run(ClearTenant, tenant.Id, "evaluationState");
+                if (boundary == new ReplayBoundary(1, ReplayPhase.CatchUp, IsBefore: true)) refused = Run(ClearTenant, tenant.Id, "evaluationState");
                 return ValueTask.CompletedTask;
             },
         });

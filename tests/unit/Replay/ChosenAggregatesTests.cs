@@ -26,7 +26,7 @@ public sealed class ChosenAggregatesTests(TestServers servers)
             AggregateBatchSize = 2,
             Probe = async (boundary, _) =>
             {
-                if (boundary is { Phase: ReplayPhase.Load, IsBefore: true }) marked.AddRange((await tenant.MarkersAsync(Projection)).Keys);
+                if (boundary is { Phase: ReplayPhase.CatchUp, IsBefore: true }) marked.AddRange((await tenant.MarkersAsync(Projection)).Keys);
             },
         };
 
@@ -219,7 +219,7 @@ public sealed class ChosenAggregatesTests(TestServers servers)
             {
                 Probe = async (boundary, token) =>
                 {
-                    if (boundary != new ReplayBoundary(1, ReplayPhase.Load, IsBefore: true)) return;
+                    if (boundary != new ReplayBoundary(1, ReplayPhase.CatchUp, IsBefore: true)) return;
                     inside = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, options with { LockExpiry = TimeSpan.FromSeconds(1) }, aggregateIds: second, cancellationToken: token);
                 },
             });

@@ -11,9 +11,10 @@ public sealed class MarkerProtocolTests(TestServers servers)
     private static readonly EvaluationStateProjection Evaluations = new();
 
     [Fact]
-    public async Task Markers_go_from_pending_to_the_cutoff_and_away()
+    public async Task Markers_go_from_pending_to_the_cutoff_and_away_where_a_live_job_is_staged()
     {
         var tenant = new TestTenant(servers).AddEvaluation("e1");
+        await servers.Redis.SortedSetAddAsync(JobsKey(tenant, "e1"), "job-1", 1);
         var last = tenant.AddRaw("evaluation", "e1", "lw.evaluation.completed", TestTenant.Start.AddMinutes(1), """{"evaluationId":"e1","status":"error"}""");
         tenant.AddRaw("evaluation", "e1", "lw.other", TestTenant.Start.AddMinutes(2), "{}");
         await tenant.AppendAsync();
@@ -22,16 +23,46 @@ public sealed class MarkerProtocolTests(TestServers servers)
         var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions
         {
             Probe = async (boundary, _) =>
-                seen[(boundary.Phase, boundary.IsBefore)] = (await tenant.MarkersAsync(Projection)).GetValueOrDefault(tenant.AggregateKey("e1")),
+            {
+                seen[(boundary.Phase, boundary.IsBefore)] = (await tenant.MarkersAsync(Projection)).GetValueOrDefault(tenant.AggregateKey("e1"));
+
+                // The job meets its cutoff.
+                if (boundary is { Phase: ReplayPhase.Settle, IsBefore: true }) await servers.Redis.KeyDeleteAsync(JobsKey(tenant, "e1"));
+            },
         });
 
         outcome.ShouldSucceed();
+        Assert.Null(seen[(ReplayPhase.Load, false)]);
         Assert.Null(seen[(ReplayPhase.Mark, true)]);
         Assert.Equal("pending", seen[(ReplayPhase.Mark, false)]);
         Assert.Equal("pending", seen[(ReplayPhase.Cutoff, true)]);
         Assert.Equal(last, seen[(ReplayPhase.Cutoff, false)]);
         Assert.Equal(last, seen[(ReplayPhase.Unmark, true)]);
         Assert.Null(seen[(ReplayPhase.Unmark, false)]);
+    }
+
+    [Fact]
+    public async Task Markers_stay_pending_and_go_where_no_live_job_is_there_to_meet_a_cutoff()
+    {
+        var tenant = await new TestTenant(servers).AddEvaluations(3).AppendAsync();
+        await servers.Redis.SortedSetAddAsync(JobsKey(tenant, "e0001"), "job-1", 1);
+        var seen = new Dictionary<(ReplayPhase, bool), IReadOnlyDictionary<string, string>>();
+
+        (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions
+        {
+            Probe = async (boundary, _) =>
+            {
+                seen[(boundary.Phase, boundary.IsBefore)] = await tenant.MarkersAsync(Projection);
+                if (boundary is { Phase: ReplayPhase.Settle, IsBefore: true }) await servers.Redis.KeyDeleteAsync(JobsKey(tenant, "e0001"));
+            },
+        })).ShouldSucceed();
+
+        var marked = seen[(ReplayPhase.Unmark, true)];
+        Assert.Equal(3, marked.Count);
+        Assert.Equal("pending", marked[tenant.AggregateKey("e0000")]);
+        Assert.NotEqual("pending", marked[tenant.AggregateKey("e0001")]);
+        Assert.Equal("pending", marked[tenant.AggregateKey("e0002")]);
+        Assert.Empty(seen[(ReplayPhase.Unmark, false)]);
     }
 
     [Fact]
@@ -71,7 +102,7 @@ public sealed class MarkerProtocolTests(TestServers servers)
     }
 
     [Fact]
-    public async Task Events_that_arrive_after_the_cutoff_are_left_to_the_live_handler()
+    public async Task Events_that_arrive_after_the_log_was_looked_at_are_left_to_the_live_handler()
     {
         var tenant = await new TestTenant(servers).AddEvaluation("e1").AppendAsync();
 
@@ -79,7 +110,7 @@ public sealed class MarkerProtocolTests(TestServers servers)
         {
             Probe = async (boundary, _) =>
             {
-                if (boundary is not { Phase: ReplayPhase.Load, IsBefore: false }) return;
+                if (boundary is not { Phase: ReplayPhase.CatchUp, IsBefore: false }) return;
                 tenant.AddRaw("evaluation", "e1", "lw.evaluation.completed", TestTenant.Start.AddHours(1), """{"evaluationId":"e1","status":"error"}""");
                 await tenant.AppendAsync();
             },
@@ -119,8 +150,59 @@ public sealed class MarkerProtocolTests(TestServers servers)
         await oracle.AssertNothingLeftAsync();
     }
 
+    [Theory]
+    [InlineData(ReplayPhase.Load)]
+    [InlineData(ReplayPhase.Mark)]
+    public async Task Events_that_arrive_before_the_mark_are_folded_however_early_the_batch_was_read(ReplayPhase phase)
+    {
+        var tenant = await new TestTenant(servers).AddEvaluations(60).AppendAsync();
+
+        var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions
+        {
+            AggregateBatchSize = 50,
+            Probe = async (boundary, _) =>
+            {
+                // The second batch is read with the query of the first.
+                if (boundary != new ReplayBoundary(2, phase, IsBefore: phase == ReplayPhase.Mark)) return;
+                foreach (var id in new[] { "e0050", "e0059" })
+                {
+                    tenant.AddRaw("evaluation", id, "lw.evaluation.completed", TestTenant.Start.AddHours(1), $$"""{"evaluationId":"{{id}}","status":"error"}""");
+                }
+
+                await tenant.AppendAsync();
+            },
+        });
+
+        Assert.Equal((182, 60), (outcome.ShouldSucceed().Last.TotalEvents, outcome.Last.AggregatesReplayed));
+        Assert.Equal("error", (await tenant.EvaluationsAsync())["e0059"].GetProperty("Status").GetString());
+        await new StateOracle(servers, Evaluations, tenant.Id).AssertStoredAsync();
+    }
+
     [Fact]
-    public async Task An_aggregate_whose_events_are_gone_gets_no_cutoff_and_is_unmarked_with_the_rest()
+    public async Task An_aggregate_that_is_born_while_batches_are_read_is_left_to_the_live_handler_unless_it_is_read_with_them()
+    {
+        var tenant = await new TestTenant(servers).AddEvaluations(4).AppendAsync();
+
+        var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions
+        {
+            AggregateBatchSize = 2,
+            Probe = async (boundary, _) =>
+            {
+                if (boundary != new ReplayBoundary(1, ReplayPhase.Load, IsBefore: true)) return;
+
+                // Within the first batch, between the two, and behind the last.
+                foreach (var id in new[] { "e0000x", "e0001x", "e0003x" }) tenant.AddEvaluation(id);
+                await tenant.AppendAsync();
+            },
+        });
+
+        Assert.Equal((5, 15), (outcome.ShouldSucceed().Last.AggregatesReplayed, outcome.Last.TotalEvents));
+        Assert.Equal(["e0000", "e0000x", "e0001", "e0002", "e0003"], (await tenant.EvaluationsAsync()).Keys.Order(StringComparer.Ordinal));
+        Assert.Empty(await tenant.MarkersAsync(Projection));
+    }
+
+    [Fact]
+    public async Task An_aggregate_whose_events_are_gone_is_not_marked()
     {
         var tenant = await new TestTenant(servers).AddEvaluations(2).AppendAsync();
         IReadOnlyDictionary<string, string>? marked = null;
@@ -139,9 +221,8 @@ public sealed class MarkerProtocolTests(TestServers servers)
         });
 
         outcome.ShouldSucceed();
-        Assert.Equal("pending", marked![tenant.AggregateKey("e0000")]);
-        Assert.NotEqual("pending", marked[tenant.AggregateKey("e0001")]);
-        Assert.Equal((2, 1), Counts(outcome));
+        Assert.Equal(tenant.AggregateKey("e0001"), Assert.Single(marked!).Key);
+        Assert.Equal((1, 1), Counts(outcome));
         Assert.Empty(await tenant.MarkersAsync(Projection));
 
         static (int?, int?) Counts(ReplayOutcome outcome)

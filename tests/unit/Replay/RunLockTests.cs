@@ -165,12 +165,12 @@ public sealed class RunLockTests(TestServers servers)
 
     private static ReplayOptions During(Func<Task> work) => During(_ => work());
 
-    /// <summary>Does something while the first batch is marked and its events are about to be read.</summary>
+    /// <summary>Does something while the first batch is marked and what came in since it was read is about to be looked for.</summary>
     private static ReplayOptions During(Func<CancellationToken, Task> work) => QuickExpiry with
     {
         Probe = async (boundary, token) =>
         {
-            if (boundary == new ReplayBoundary(1, ReplayPhase.Load, IsBefore: true)) await work(token);
+            if (boundary == new ReplayBoundary(1, ReplayPhase.CatchUp, IsBefore: true)) await work(token);
         },
     };
 }

@@ -237,7 +237,7 @@ public sealed class ShardLockTests(TestServers servers) : IAsyncDisposable
     {
         Probe = async (boundary, token) =>
         {
-            if (boundary == new ReplayBoundary(1, ReplayPhase.Load, IsBefore: true)) await work(token);
+            if (boundary == new ReplayBoundary(1, ReplayPhase.CatchUp, IsBefore: true)) await work(token);
         },
     };
 

@@ -96,7 +96,7 @@ public sealed class ShardedReplayTests(TestServers servers) : IDisposable
         {
             Probe = async (at, token) =>
             {
-                if (at != new ReplayBoundary(1, ReplayPhase.Load, IsBefore: true)) return;
+                if (at != new ReplayBoundary(1, ReplayPhase.CatchUp, IsBefore: true)) return;
                 var marked = await MarkedAsync(subject, working);
                 Assert.NotEmpty(marked);
 
