@@ -19,14 +19,14 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
     public string? Without { get; init; }
 
     /// <summary>The first event is history: it has stood in the log from the start, and no live worker ever saw it.</summary>
-    public static ProtocolState Start(int crashes) => ProtocolState.Initial(crashes).With(0, EventStage.Done);
+    public ProtocolState Start(int crashes) => ProtocolState.Initial(isCounter ? ReplayStep.Mark : ReplayStep.Load, crashes).With(0, EventStage.Done);
 
     /// <summary>Everything that may happen next.</summary>
     public IEnumerable<(string What, ProtocolState Next)> Next(ProtocolState state)
     {
         foreach (var live in Live(state)) yield return live;
         foreach (var replay in Replay(state)) yield return replay;
-        if (state.CrashesLeft > 0 && state.Step is not (ReplayStep.Mark or ReplayStep.RemoveStale or ReplayStep.Done))
+        if (state.CrashesLeft > 0 && state.Marker != ProtocolState.NoMarker && state.Step is not (ReplayStep.Mark or ReplayStep.RemoveStale))
         {
             // A counter that was half rebuilt is rebuilt again, over the old markers.
             yield return ("crash", state with
@@ -123,19 +123,31 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
         switch (state.Step)
         {
             case ReplayStep.RemoveStale:
-                yield return ("remove stale marker", state with { Marker = ProtocolState.NoMarker, Step = ReplayStep.Mark });
+                yield return ("remove stale marker", state with { Marker = ProtocolState.NoMarker, Step = ReplayStep.Load });
                 break;
             case ReplayStep.Mark:
                 yield return ("mark", state with { Marker = ProtocolState.Pending, DrainOn = state.Active, Step = ReplayStep.Drain });
                 break;
             case ReplayStep.Drain when state.DrainOn < 0 || Without == "drain":
-                yield return ("drained", state with { DrainOn = -1, Step = isCounter ? ReplayStep.Empty : ReplayStep.Load });
+                yield return ("drained", state with { DrainOn = -1, Step = isCounter ? ReplayStep.Empty : ReplayStep.CatchUp });
                 break;
             case ReplayStep.Empty:
                 yield return ("empty", state.WithStored(0) with { Contributed = 0, Step = ReplayStep.Load });
                 break;
+
+            // A rebuild has marked everything before it reads anything.
             case ReplayStep.Load:
-                yield return ("load", state with { Loaded = inLog, Step = ReplayStep.SetCutoff });
+                yield return ("load", state with { Loaded = inLog, Step = isCounter ? ReplayStep.FindJobs : ReplayStep.Mark });
+                break;
+            case ReplayStep.CatchUp:
+                yield return ("catch up", state with { Loaded = Without == "catch up" ? state.Loaded : inLog, Step = ReplayStep.FindJobs });
+                break;
+
+            // What was loaded has stood in the log for a while by now, and is staged.
+            case ReplayStep.FindJobs when (state.Loaded & state.Where(EventStage.Appended, EventStage.Appended)) == 0 || Without == "grace":
+                yield return state.Where(EventStage.Staged, EventStage.Deferring) != 0 && Without != "jobs"
+                    ? ("find jobs", state with { Step = ReplayStep.SetCutoff })
+                    : ("find no job", state with { Step = ReplayStep.Store });
                 break;
             case ReplayStep.SetCutoff:
                 var cutoff = Members(state.Loaded).Max(i => ranks[i]);
@@ -143,14 +155,12 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
                 {
                     Marker = cutoff,
                     DrainOn = Without == "drain again" ? -1 : state.Active,
-                    Step = Without == "jobs" ? ReplayStep.Store : ReplayStep.DrainAgain,
+                    Step = ReplayStep.DrainAgain,
                 });
                 break;
             case ReplayStep.DrainAgain when state.DrainOn < 0:
                 yield return ("drained again", state with { Step = ReplayStep.WatchJobs });
                 break;
-
-            // What was loaded has stood in the log for a while by now, and is staged.
             case ReplayStep.WatchJobs when (state.Loaded & state.Where(EventStage.Appended, EventStage.Appended)) == 0 || Without == "grace":
                 yield return ("watch jobs", state with { Watched = state.Where(EventStage.Staged, EventStage.Deferring), PutOff = 0, Step = ReplayStep.MeetJobs });
                 break;
@@ -158,7 +168,7 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
                 yield return ("jobs met", state with { Watched = 0, PutOff = 0, Step = ReplayStep.Store });
                 break;
             case ReplayStep.Store:
-                yield return ("store", Store(state) with { IsStored = true, Step = Without == "late" ? ReplayStep.Unmark : ReplayStep.TakeBack });
+                yield return ("store", Store(state) with { IsStored = true, Step = Without == "late" || state.Marker == ProtocolState.Pending ? ReplayStep.Unmark : ReplayStep.TakeBack });
                 break;
             case ReplayStep.TakeBack:
                 yield return ("take back cutoff", state with { Marker = Without == "take back" ? state.Marker : ProtocolState.Pending, Step = ReplayStep.Look });
@@ -166,8 +176,11 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
             case ReplayStep.Look:
                 var isLate = Members(inLog & ~state.Loaded).Any(i => ranks[i] <= Members(state.Loaded).Max(j => ranks[j]));
                 yield return isLate
-                    ? ("find late events", state with { Step = ReplayStep.Load })
+                    ? ("find late events", state with { Step = ReplayStep.LoadAgain })
                     : ("find nothing late", state with { Step = ReplayStep.Unmark });
+                break;
+            case ReplayStep.LoadAgain:
+                yield return ("load again", state with { Loaded = inLog, Step = ReplayStep.SetCutoff });
                 break;
             case ReplayStep.Unmark:
                 yield return ("unmark", state with { Marker = ProtocolState.NoMarker, Loaded = 0, Step = ReplayStep.Done });

@@ -29,6 +29,7 @@ public sealed class ProtocolModelTests
 
     [Theory]
     [InlineData("drain", true, "folded 2 times")]
+    [InlineData("catch up", false, "folded 0 times")]
     [InlineData("jobs", false, "folded 2 times")]
     [InlineData("drain again", false, "folded 2 times")]
     [InlineData("grace", false, "folded 2 times")]
@@ -47,7 +48,7 @@ public sealed class ProtocolModelTests
             (order, isCounter, keepsPlace, choices) =>
             {
                 var model = new ProtocolModel([0, .. Orders[order]], isCounter, keepsPlace);
-                var state = ProtocolModel.Start(crashes: 3);
+                var state = model.Start(crashes: 3);
                 foreach (var choice in choices)
                 {
                     var next = model.Next(state).ToList();
@@ -62,7 +63,7 @@ public sealed class ProtocolModelTests
     /// <summary>Visits every state that can be reached, the nearest first, and tells the shortest way to the first bad end.</summary>
     private static (string? Failure, int States) Explore(ProtocolModel model, int crashes)
     {
-        var start = ProtocolModel.Start(crashes);
+        var start = model.Start(crashes);
         var cameFrom = new Dictionary<ProtocolState, (ProtocolState From, string What)> { [start] = default };
         var open = new Queue<ProtocolState>([start]);
         while (open.TryDequeue(out var state))

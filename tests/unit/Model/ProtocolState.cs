@@ -18,10 +18,12 @@ internal enum EventStage
 /// <summary>What the replayer does next.</summary>
 internal enum ReplayStep
 {
+    Load,
     Mark,
     Drain,
     Empty,
-    Load,
+    CatchUp,
+    FindJobs,
     SetCutoff,
     DrainAgain,
     WatchJobs,
@@ -29,6 +31,7 @@ internal enum ReplayStep
     Store,
     TakeBack,
     Look,
+    LoadAgain,
     Unmark,
     RemoveStale,
     Done,
@@ -82,7 +85,7 @@ internal readonly record struct ProtocolState
 
     public int CrashesLeft { get; init; }
 
-    public static ProtocolState Initial(int crashes) => new() { Queue = uint.MaxValue, Marker = NoMarker, DrainOn = -1, CrashesLeft = crashes };
+    public static ProtocolState Initial(ReplayStep first, int crashes) => new() { Step = first, Queue = uint.MaxValue, Marker = NoMarker, DrainOn = -1, CrashesLeft = crashes };
 
     public uint Stored => Counts;
 
