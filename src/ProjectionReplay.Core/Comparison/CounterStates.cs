@@ -82,7 +82,7 @@ internal sealed class CounterStates<TState>(FoldProjection<TState> projection, P
         {
             var aggregates = await batch.ListAsync(context.EventLog, selection, context.Faults, cancellationToken).ConfigureAwait(false);
             var folds = await context.FoldAsync(
-                selection, () => new StreamFold<TState>(projection, new CounterBuffer<TState>(_table)), aggregates, cancellationToken).ConfigureAwait(false);
+                selection, () => new StreamFold<TState>(projection, new CounterBuffer<TState>(projection.Definition.Name, _table)), aggregates, cancellationToken).ConfigureAwait(false);
             foreach (var increment in folds.SelectMany(fold => ((CounterBuffer<TState>)((StreamFold<TState>)fold).Buffer).Increments))
             {
                 var key = increment.Key;

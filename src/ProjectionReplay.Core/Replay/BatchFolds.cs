@@ -31,7 +31,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
         (Aggregates, ReadAt) = (batch.Aggregates, batch.ReadAt);
         _extents.AddRange(batch.Extents);
         _folds = [batch.Fold];
-        TellRead("it", batch.Extents.Sum(extent => extent.RowsRead), batch.Aggregates.Count, started);
+        TellRead("", batch.Extents.Sum(extent => extent.RowsRead), batch.Aggregates.Count, started);
     }
 
     /// <summary>Folds aggregates, which are in key order and not folded yet, up to the last event that the log holds.</summary>
@@ -182,7 +182,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
                 var started = context.TimeProvider.GetTimestamp();
                 results[index] = await context.Faults.CallAsync(
                     Server.ClickHouse, "Reading events", retry => streams[index].FoldAsync(context.Reading, report.AddEvents, retry), token).ConfigureAwait(false);
-                TellRead($"stream {index + 1} of {streams.Count}", results[index].RowsRead, streams[index].Aggregates.Count, started);
+                TellRead($"stream {index + 1} of {streams.Count} ", results[index].RowsRead, streams[index].Aggregates.Count, started);
             },
             cancellationToken).ConfigureAwait(false);
         foreach (var result in results) ReadAt = Math.Max(ReadAt, result.ReadAt);
@@ -191,7 +191,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
 
     private void TellRead(string what, long rows, int aggregates, long started) => context.Reporter.Debug(string.Create(
         CultureInfo.InvariantCulture,
-        $"Batch {report.Number}: {what} read {rows:N0} rows of {aggregates:N0} aggregates in {context.TimeProvider.GetElapsedTime(started).TotalMilliseconds:N0} ms."));
+        $"Batch {report.Number}: {what}read {rows:N0} rows of {aggregates:N0} aggregates in {context.TimeProvider.GetElapsedTime(started).TotalMilliseconds:N0} ms."));
 
     private Task InParallelAsync(int count, Func<int, CancellationToken, ValueTask> work, CancellationToken cancellationToken) => Parallel.ForAsync(
         0, count, new ParallelOptions { MaxDegreeOfParallelism = context.Options.Concurrency, CancellationToken = cancellationToken }, work);

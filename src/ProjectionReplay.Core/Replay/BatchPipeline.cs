@@ -119,8 +119,9 @@ internal sealed class BatchPipeline(BatchContext context, BatchSequence sequence
             var keys = _inFlight.SelectMany(inFlight => inFlight.Batch.Keys).Select(key => (RedisValue)key).ToList();
             await context.Faults.CallAsync(
                 Server.Redis, "Removing markers", token => context.Markers.RemoveAsync(keys, token), patience.Token).ConfigureAwait(false);
-            context.Reporter.Verbose(string.Create(
-                CultureInfo.InvariantCulture, $"Abandoned the batches in hand: none of their {keys.Count:N0} aggregates is marked any more."));
+            context.Reporter.Verbose(keys.Count == 0
+                ? "Abandoned the batches in hand: none of their aggregates was marked yet."
+                : string.Create(CultureInfo.InvariantCulture, $"Abandoned the batches in hand: none of their {keys.Count:N0} aggregates is marked any more."));
             return true;
         }
         catch (Exception exception)

@@ -64,20 +64,19 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
     }
 
     /// <inheritdoc/>
-    public IStateBuffer<TState> CreateBuffer() => new CounterBuffer<TState>(table);
+    public IStateBuffer<TState> CreateBuffer() => new CounterBuffer<TState>(projection, table);
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<IStateBuffer<TState>> buffers, CancellationToken cancellationToken)
     {
         var gathered = buffers.Cast<CounterBuffer<TState>>().ToList();
-        var entries = Sorted(gathered);
-        if (entries.Count == 0) return [];
+        if (gathered.TrueForAll(buffer => buffer.Ledger.Count == 0)) return [];
         var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
             // Hardly ever is one of them in the ledger: then the increments are what they were.
-            if (await TryAddAsync(connection, gathered, entries, cancellationToken).ConfigureAwait(false)) return [];
-            await ReplaceAsync(connection, gathered, entries, cancellationToken).ConfigureAwait(false);
+            if (await TryAddAsync(connection, gathered, cancellationToken).ConfigureAwait(false)) return [];
+            await ReplaceAsync(connection, gathered, cancellationToken).ConfigureAwait(false);
             return [];
         }
     }
@@ -111,9 +110,9 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
         }
     }
 
-    private static ReplayException TooLong(List<LedgerEntry> entries, PostgresException exception)
+    private static ReplayException TooLong(List<CounterBuffer<TState>> gathered, PostgresException exception)
     {
-        var longest = entries.Select(entry => entry.AggregateKey).MaxBy(key => key.Length)!;
+        var longest = gathered.SelectMany(buffer => buffer.Ledger.Read()).Select(entry => entry.AggregateKey).MaxBy(key => key.Length)!;
         return new ReplayException(
             ReplayError.StateNotStorable,
             string.Create(CultureInfo.InvariantCulture, $"An aggregate of the batch cannot be counted: its key is longer than Postgres indexes ({exception.MessageText}). The longest, of {longest.Length:N0} characters, begins with '{longest[..Math.Min(longest.Length, 100)]}'. Remove its events from the event log, then replay again."),
@@ -129,14 +128,14 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
 
     /// <summary>Counts aggregates that were never counted before; does nothing when one was.</summary>
     private async Task<bool> TryAddAsync(
-        NpgsqlConnection connection, List<CounterBuffer<TState>> gathered, List<LedgerEntry> entries, CancellationToken cancellationToken)
+        NpgsqlConnection connection, List<CounterBuffer<TState>> gathered, CancellationToken cancellationToken)
     {
         var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
         await using (transaction.ConfigureAwait(false))
         {
             try
             {
-                await _ledger.AddAsync(connection, entries, cancellationToken).ConfigureAwait(false);
+                await _ledger.AddAsync(connection, gathered.Select(buffer => buffer.Ledger), cancellationToken).ConfigureAwait(false);
             }
             catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
             {
@@ -144,10 +143,10 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
             }
             catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.ProgramLimitExceeded)
             {
-                throw TooLong(entries, exception);
+                throw TooLong(gathered, exception);
             }
 
-            await ExecuteAsync(connection, transaction, [Increment(Coalesce(gathered))], entries, cancellationToken).ConfigureAwait(false);
+            await ExecuteAsync(connection, transaction, [Increment(Coalesce(gathered))], gathered, cancellationToken).ConfigureAwait(false);
             await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
             return true;
         }
@@ -155,8 +154,9 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
 
     /// <summary>Counts aggregates some of which were counted before: of those only what has come since.</summary>
     private async Task ReplaceAsync(
-        NpgsqlConnection connection, List<CounterBuffer<TState>> gathered, List<LedgerEntry> entries, CancellationToken cancellationToken)
+        NpgsqlConnection connection, List<CounterBuffer<TState>> gathered, CancellationToken cancellationToken)
     {
+        var entries = Sorted(gathered);
         var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
         await using (transaction.ConfigureAwait(false))
         {
@@ -170,13 +170,13 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
                 if (byKey.TryGetValue(key, out var increment)) increment.Subtract(count);
             }
 
-            await ExecuteAsync(connection, transaction, [_ledger.AddOrReplace(entries), Increment(increments)], entries, cancellationToken).ConfigureAwait(false);
+            await ExecuteAsync(connection, transaction, [_ledger.AddOrReplace(entries), Increment(increments)], gathered, cancellationToken).ConfigureAwait(false);
             await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
         }
     }
 
     private static async Task ExecuteAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, IEnumerable<NpgsqlBatchCommand> commands, List<LedgerEntry> entries, CancellationToken cancellationToken)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IEnumerable<NpgsqlBatchCommand> commands, List<CounterBuffer<TState>> gathered, CancellationToken cancellationToken)
     {
         var batch = new NpgsqlBatch(connection, transaction);
         await using (batch.ConfigureAwait(false))
@@ -188,7 +188,7 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
             }
             catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.ProgramLimitExceeded)
             {
-                throw TooLong(entries, exception);
+                throw TooLong(gathered, exception);
             }
         }
     }
@@ -199,16 +199,8 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
     /// </summary>
     private static List<LedgerEntry> Sorted(List<CounterBuffer<TState>> gathered)
     {
-        var entries = gathered.SelectMany(buffer => buffer.Entries).ToList();
-
-        // They come in the order of the event log, which is nearly always the same.
-        for (var i = 1; i < entries.Count; i++)
-        {
-            if (string.CompareOrdinal(entries[i - 1].AggregateKey, entries[i].AggregateKey) <= 0) continue;
-            entries.Sort(static (left, right) => string.CompareOrdinal(left.AggregateKey, right.AggregateKey));
-            break;
-        }
-
+        var entries = gathered.SelectMany(buffer => buffer.Ledger.Read()).ToList();
+        entries.Sort(static (left, right) => string.CompareOrdinal(left.AggregateKey, right.AggregateKey));
         return entries;
     }
 

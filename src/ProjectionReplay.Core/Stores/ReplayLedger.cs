@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -16,6 +17,12 @@ internal sealed class ReplayLedger(string projection)
 
     // Any number does that no other program is likely to take.
     private const long CreationLock = 0x5052_4C45_4447_4552;
+
+    /// <summary>Signature, no flags, no extension.</summary>
+    private static readonly byte[] CopyHeader = [.. "PGCOPY\n"u8, 0xFF, .. "\r\n\0"u8, 0, 0, 0, 0, 0, 0, 0, 0];
+
+    /// <summary>A row of -1 columns.</summary>
+    private static readonly byte[] CopyTrailer = [0xFF, 0xFF];
 
     private string? _table;
 
@@ -107,22 +114,16 @@ internal sealed class ReplayLedger(string projection)
     /// server's work.
     /// </summary>
     /// <exception cref="PostgresException"><see cref="PostgresErrorCodes.UniqueViolation"/>: one of them is. The transaction is of no more use.</exception>
-    public async Task AddAsync(NpgsqlConnection connection, IReadOnlyList<LedgerEntry> entries, CancellationToken cancellationToken)
+    public async Task AddAsync(NpgsqlConnection connection, IEnumerable<LedgerRows> parts, CancellationToken cancellationToken)
     {
-        var import = await connection.BeginBinaryImportAsync(
-            $"COPY {_table} (projection, aggregate_key, cutoff_event_id, contribution) FROM STDIN (FORMAT BINARY)", cancellationToken).ConfigureAwait(false);
-        await using (import.ConfigureAwait(false))
+        // It ends the copy when it is disposed, and tells then what the server thinks of it.
+        var copy = await connection.BeginRawBinaryCopyAsync(
+            $"COPY {_table} ({LedgerRows.Columns}) FROM STDIN (FORMAT BINARY)", cancellationToken).ConfigureAwait(false);
+        await using (copy.ConfigureAwait(false))
         {
-            foreach (var entry in entries)
-            {
-                await import.StartRowAsync(cancellationToken).ConfigureAwait(false);
-                await import.WriteAsync(projection, NpgsqlDbType.Text, cancellationToken).ConfigureAwait(false);
-                await import.WriteAsync(entry.AggregateKey, NpgsqlDbType.Text, cancellationToken).ConfigureAwait(false);
-                await import.WriteAsync(entry.Cutoff, NpgsqlDbType.Text, cancellationToken).ConfigureAwait(false);
-                await import.WriteAsync(entry.ContributionJson(), NpgsqlDbType.Jsonb, cancellationToken).ConfigureAwait(false);
-            }
-
-            await import.CompleteAsync(cancellationToken).ConfigureAwait(false);
+            await copy.WriteAsync(CopyHeader, cancellationToken).ConfigureAwait(false);
+            foreach (var part in parts) await part.WriteToAsync(copy, cancellationToken).ConfigureAwait(false);
+            await copy.WriteAsync(CopyTrailer, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -142,7 +143,7 @@ internal sealed class ReplayLedger(string projection)
             Sql.Text(projection),
             Sql.Array(NpgsqlDbType.Text, entries.Select(entry => entry.AggregateKey).ToArray()),
             Sql.Array(NpgsqlDbType.Text, entries.Select(entry => entry.Cutoff).ToArray()),
-            Sql.Array(NpgsqlDbType.Text, entries.Select(entry => entry.ContributionJson()).ToArray()),
+            Sql.Array(NpgsqlDbType.Text, entries.Select(entry => entry.Contribution).ToArray()),
         },
     };
 
@@ -175,3 +176,7 @@ internal sealed class ReplayLedger(string projection)
         return pairs;
     }
 }
+
+[JsonSerializable(typeof(Dictionary<string, int>))]
+[JsonSerializable(typeof(string))]
+internal sealed partial class LedgerJson : JsonSerializerContext;

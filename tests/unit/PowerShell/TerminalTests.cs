@@ -26,9 +26,9 @@ public sealed class TerminalTests(TestServers servers)
         var active = await HoldUpAsync(tenant, TestTenant.EvaluationId(4));
         await terminal.TypeAsync(" 2026-01-01 -AggregateBatchSize 2");
         await terminal.PressAsync("Enter");
-        var bars = await terminal.WaitForAsync("Batch 3 of 3 [Phase 2 of 7: Drain");
+        var bars = await terminal.WaitForAsync("Batch 3 of 3 [Phase 3 of 8: Drain");
         Assert.Contains($"{Projection} for {tenant.Id} [", bars, StringComparison.Ordinal);
-        Assert.Contains("4 of 6 aggregates, 12 events", bars, StringComparison.Ordinal);
+        Assert.Contains("4 of 6 aggregates, 18 events", bars, StringComparison.Ordinal);
         Assert.Matches("unmark-batch +2/3 +2", bars);
 
         // Ctrl+C gives the prompt back, and takes the bars away.

@@ -160,7 +160,7 @@ public sealed class ShardedReplayTests(TestServers servers) : IDisposable
         {
             Probe = async (boundary, _) =>
             {
-                if (boundary != new ReplayBoundary(1, ReplayPhase.Unmark, IsBefore: true)) return;
+                if (boundary != new ReplayBoundary(1, ReplayPhase.CatchUp, IsBefore: true)) return;
                 for (var i = 0; i < 20; i++)
                 {
                     tenant.Add(

@@ -1,43 +1,7 @@
-using System.Globalization;
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using ProjectionReplay.Events;
 using ProjectionReplay.Replay;
 
 namespace ProjectionReplay.Stores;
-
-/// <summary>What one aggregate contributed.</summary>
-/// <param name="aggregateKey">The aggregate, as <see cref="LedgerKeyPrefix.KeyOf"/> calls it.</param>
-/// <param name="cutoff">The last event id that was counted.</param>
-internal sealed class LedgerEntry(string aggregateKey, string cutoff)
-{
-    // Most aggregates contribute to one key.
-    private string? _key;
-    private int _count;
-    private Dictionary<string, int>? _more;
-
-    public string AggregateKey => aggregateKey;
-
-    public string Cutoff => cutoff;
-
-    /// <summary>Adds what it contributed to a projection key; each key once.</summary>
-    public void Add(string key, int count)
-    {
-        if (_key is null)
-        {
-            (_key, _count) = (key, count);
-            return;
-        }
-
-        _more ??= new Dictionary<string, int>(StringComparer.Ordinal) { [_key] = _count };
-        _more.Add(key, count);
-    }
-
-    /// <summary>How much went to which projection key, as a JSON object.</summary>
-    public string ContributionJson() => _more is null
-        ? string.Create(CultureInfo.InvariantCulture, $"{{\"{JsonEncodedText.Encode(_key!)}\":{_count}}}")
-        : JsonSerializer.Serialize(_more, LedgerJson.Default.DictionaryStringInt32);
-}
 
 /// <summary>
 /// What the aggregates of one tenant and type are called in the ledger: their key strings, but for the colons of tenant
@@ -82,6 +46,3 @@ internal sealed class LedgerKeyPrefix(AggregateKey aggregate)
     private static string Encode(string part) =>
         part.Replace("%", "%25", StringComparison.Ordinal).Replace(":", "%3A", StringComparison.Ordinal);
 }
-
-[JsonSerializable(typeof(Dictionary<string, int>))]
-internal sealed partial class LedgerJson : JsonSerializerContext;
