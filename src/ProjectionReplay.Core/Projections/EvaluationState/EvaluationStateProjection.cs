@@ -40,7 +40,7 @@ internal sealed class EvaluationStateProjection : FoldProjection<Evaluation>
 
     public override Evaluation Apply(Evaluation state, in ReplayEvent replayEvent)
     {
-        var payload = Fields.Read(replayEvent);
+        Fields.Read(replayEvent, out var payload);
         switch (replayEvent.EventType)
         {
             case Scheduled: ApplyScheduled(state, payload, replayEvent.OccurredAt); break;
