@@ -10,11 +10,11 @@ namespace ProjectionReplay.Projections;
 /// </summary>
 internal static class Ksuid
 {
-    private const string Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    /// <summary>The characters behind the underscore.</summary>
+    public const int EncodedLength = 29;
 
     private const int PayloadLength = 21;
     private const int LimbCount = 6;
-    private const int EncodedLength = 29;
     private const byte HashInstance = 0x52;
     private const int HashLength = 8;
 
@@ -26,6 +26,8 @@ internal static class Ksuid
     [ThreadStatic]
     private static IncrementalHash? t_sha256;
 
+    private static ReadOnlySpan<byte> Alphabet => "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8;
+
     /// <summary>Makes the id.</summary>
     /// <param name="resource">What kind of row it is, for example <c>evalstate</c>.</param>
     /// <param name="milliseconds">The time of the row, ms since 1970 UTC; the id holds whole seconds.</param>
@@ -33,6 +35,16 @@ internal static class Ksuid
     /// <param name="entityId">What the row stands for, unique among its kind and tenant.</param>
     /// <returns>The resource, an underscore, and 29 characters.</returns>
     public static string Create(string resource, long milliseconds, string tenantId, string entityId)
+    {
+        Span<byte> encoded = stackalloc byte[EncodedLength];
+        Write(encoded, milliseconds, tenantId, entityId);
+        Span<char> characters = stackalloc char[EncodedLength];
+        Ascii.ToUtf16(encoded, characters, out _);
+        return string.Concat(resource, "_", characters);
+    }
+
+    /// <summary>Writes what stands behind the resource and the underscore, as ASCII.</summary>
+    public static void Write(Span<byte> destination, long milliseconds, string tenantId, string entityId)
     {
         Span<byte> payload = stackalloc byte[PayloadLength];
         var seconds = Math.DivRem(milliseconds, 1000, out var rest) - (rest < 0 ? 1 : 0);
@@ -46,9 +58,7 @@ internal static class Ksuid
         Hash(tenantId, entityId, payload.Slice(9, HashLength));
         payload[17..].Clear();
 
-        Span<char> encoded = stackalloc char[EncodedLength];
-        Encode(payload, encoded);
-        return string.Concat(resource, "_", encoded);
+        Encode(payload, destination[..EncodedLength]);
     }
 
     private static void Hash(string tenantId, string entityId, Span<byte> destination)
@@ -67,7 +77,7 @@ internal static class Ksuid
     }
 
     /// <summary>Writes a big-endian number in base 62, padded with zeros on the left.</summary>
-    private static void Encode(ReadOnlySpan<byte> number, Span<char> destination)
+    private static void Encode(ReadOnlySpan<byte> number, Span<byte> destination)
     {
         Span<byte> padded = stackalloc byte[LimbCount * sizeof(uint)];
         padded.Clear();
