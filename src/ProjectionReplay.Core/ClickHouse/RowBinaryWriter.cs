@@ -67,6 +67,13 @@ public sealed class RowBinaryWriter : IDisposable
         Encoding.UTF8.GetBytes(value, Reserve(byteCount));
     }
 
+    /// <summary>String, from its UTF-8.</summary>
+    internal void WriteUtf8(ReadOnlySpan<byte> utf8)
+    {
+        WriteVarUInt((uint)utf8.Length);
+        utf8.CopyTo(Reserve(utf8.Length));
+    }
+
     /// <summary>Nullable(String).</summary>
     public void WriteNullableString(string? value)
     {
