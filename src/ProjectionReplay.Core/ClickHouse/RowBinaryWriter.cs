@@ -61,9 +61,17 @@ public sealed class RowBinaryWriter : IDisposable
     /// <summary>String: length as an unsigned LEB128, then UTF-8. Lone surrogates become U+FFFD.</summary>
     public void WriteString(string value)
     {
+        if (TryWriteShortAscii(value)) return;
         var byteCount = Encoding.UTF8.GetByteCount(value);
         WriteVarUInt((uint)byteCount);
         Encoding.UTF8.GetBytes(value, Reserve(byteCount));
+    }
+
+    /// <summary>String, from its UTF-8.</summary>
+    internal void WriteUtf8(ReadOnlySpan<byte> utf8)
+    {
+        WriteVarUInt((uint)utf8.Length);
+        utf8.CopyTo(Reserve(utf8.Length));
     }
 
     /// <summary>Nullable(String).</summary>
@@ -98,6 +106,12 @@ public sealed class RowBinaryWriter : IDisposable
     /// <summary>An unsigned LEB128: the length before a string, an array or a map.</summary>
     public void WriteVarUInt(ulong value)
     {
+        if (value < 0x80)
+        {
+            WriteByte((byte)value);
+            return;
+        }
+
         Span<byte> bytes = stackalloc byte[MaxVarUIntLength];
         var count = 0;
         while (value >= 0x80)
@@ -117,6 +131,20 @@ public sealed class RowBinaryWriter : IDisposable
         if (_current.Length > 0) ArrayPool<byte>.Shared.Return(_current);
         _full.Clear();
         (_current, _position, _fullLength) = ([], 0, 0);
+    }
+
+    /// <summary>
+    /// Writes text with one look at it, which is what most text allows: as many bytes as characters, fewer than need a
+    /// second byte for their length.
+    /// </summary>
+    private bool TryWriteShortAscii(string value)
+    {
+        var free = _current.AsSpan(_position);
+        if (value.Length >= 0x80 || value.Length >= free.Length) return false;
+        if (Ascii.FromUtf16(value, free[1..], out _) != OperationStatus.Done) return false;
+        free[0] = (byte)value.Length;
+        _position += 1 + value.Length;
+        return true;
     }
 
     private Span<byte> Reserve(int count)

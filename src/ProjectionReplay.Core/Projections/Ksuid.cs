@@ -10,16 +10,23 @@ namespace ProjectionReplay.Projections;
 /// </summary>
 internal static class Ksuid
 {
-    private const string Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    /// <summary>The characters behind the underscore.</summary>
+    public const int EncodedLength = 29;
 
     private const int PayloadLength = 21;
-    private const int EncodedLength = 29;
+    private const int LimbCount = 6;
     private const byte HashInstance = 0x52;
     private const int HashLength = 8;
 
     /// <summary>Five digits at a time: the largest power of 62 that a 32-bit limb can be divided by.</summary>
     private const int DigitsPerDivision = 5;
     private const uint Divisor = 62 * 62 * 62 * 62 * 62;
+
+    /// <summary>A third cheaper than hashing in one call, which makes and frees such a hash each time.</summary>
+    [ThreadStatic]
+    private static IncrementalHash? t_sha256;
+
+    private static ReadOnlySpan<byte> Alphabet => "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8;
 
     /// <summary>Makes the id.</summary>
     /// <param name="resource">What kind of row it is, for example <c>evalstate</c>.</param>
@@ -28,6 +35,16 @@ internal static class Ksuid
     /// <param name="entityId">What the row stands for, unique among its kind and tenant.</param>
     /// <returns>The resource, an underscore, and 29 characters.</returns>
     public static string Create(string resource, long milliseconds, string tenantId, string entityId)
+    {
+        Span<byte> encoded = stackalloc byte[EncodedLength];
+        Write(encoded, milliseconds, tenantId, entityId);
+        Span<char> characters = stackalloc char[EncodedLength];
+        Ascii.ToUtf16(encoded, characters, out _);
+        return string.Concat(resource, "_", characters);
+    }
+
+    /// <summary>Writes what stands behind the resource and the underscore, as ASCII.</summary>
+    public static void Write(Span<byte> destination, long milliseconds, string tenantId, string entityId)
     {
         Span<byte> payload = stackalloc byte[PayloadLength];
         var seconds = Math.DivRem(milliseconds, 1000, out var rest) - (rest < 0 ? 1 : 0);
@@ -41,9 +58,7 @@ internal static class Ksuid
         Hash(tenantId, entityId, payload.Slice(9, HashLength));
         payload[17..].Clear();
 
-        Span<char> encoded = stackalloc char[EncodedLength];
-        Encode(payload, encoded);
-        return string.Concat(resource, "_", encoded);
+        Encode(payload, destination[..EncodedLength]);
     }
 
     private static void Hash(string tenantId, string entityId, Span<byte> destination)
@@ -55,23 +70,25 @@ internal static class Ksuid
         var length = Encoding.UTF8.GetBytes(tenantId, text);
         text[length++] = (byte)':';
         length += Encoding.UTF8.GetBytes(entityId, text[length..]);
-        SHA256.HashData(text[..length], hash);
+        var sha256 = t_sha256 ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        sha256.AppendData(text[..length]);
+        sha256.GetHashAndReset(hash);
         hash[..HashLength].CopyTo(destination);
     }
 
     /// <summary>Writes a big-endian number in base 62, padded with zeros on the left.</summary>
-    private static void Encode(ReadOnlySpan<byte> number, Span<char> destination)
+    private static void Encode(ReadOnlySpan<byte> number, Span<byte> destination)
     {
-        Span<uint> limbs = stackalloc uint[(PayloadLength + sizeof(uint) - 1) / sizeof(uint)];
-        limbs.Clear();
-        for (var i = 0; i < number.Length; i++)
-        {
-            var fromEnd = number.Length - 1 - i;
-            limbs[^(1 + (fromEnd / sizeof(uint)))] |= (uint)number[i] << (8 * (fromEnd % sizeof(uint)));
-        }
+        Span<byte> padded = stackalloc byte[LimbCount * sizeof(uint)];
+        padded.Clear();
+        number.CopyTo(padded[^PayloadLength..]);
+        Span<uint> limbs = stackalloc uint[LimbCount];
+        for (var i = 0; i < LimbCount; i++) limbs[i] = BinaryPrimitives.ReadUInt32BigEndian(padded[(i * sizeof(uint))..]);
 
         for (var end = destination.Length; end > 0; end -= DigitsPerDivision)
         {
+            // What was divided to nothing need not be divided again.
+            limbs = limbs.TrimStart(0u);
             var remainder = Divide(limbs);
             for (var digit = end - 1; digit >= Math.Max(end - DigitsPerDivision, 0); digit--)
             {

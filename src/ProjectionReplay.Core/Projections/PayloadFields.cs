@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using ProjectionReplay.Events;
@@ -25,8 +26,12 @@ public sealed class PayloadFields
     /// <summary>JavaScript reads JSON of any depth, so a replay must not refuse what the live system took.</summary>
     internal static readonly JsonReaderOptions Options = new() { MaxDepth = int.MaxValue };
 
+    /// <summary>Twice as many as there are fields, at least, so that few share one.</summary>
+    private const int HashCount = 64;
+
     private readonly string? _path;
-    private readonly List<PayloadField> _fields = [];
+    private readonly PayloadField?[] _fieldsByHash = new PayloadField?[HashCount];
+    private int _count;
 
     /// <summary>Creates the set for the payload itself.</summary>
     public PayloadFields()
@@ -42,9 +47,14 @@ public sealed class PayloadFields
     /// <exception cref="InvalidOperationException">There are <see cref="MaxCount"/> fields already.</exception>
     public PayloadField Add(string name)
     {
-        if (_fields.Count == MaxCount) throw new InvalidOperationException($"A payload can be read for {MaxCount} fields at most.");
-        var field = new PayloadField(_fields.Count, name, _path is null ? name : $"{_path}.{name}");
-        _fields.Add(field);
+        if (_count == MaxCount) throw new InvalidOperationException($"A payload can be read for {MaxCount} fields at most.");
+        var field = new PayloadField(_count, name, _path is null ? name : $"{_path}.{name}");
+
+        // Of two that have one name the first is found.
+        ref var end = ref _fieldsByHash[Hash(field.NameUtf8)];
+        while (end is not null) end = ref end.NextOfHash;
+        end = field;
+        _count++;
         return field;
     }
 
@@ -55,24 +65,48 @@ public sealed class PayloadFields
     /// <exception cref="InvalidEventPayloadException">The payload is empty, is not JSON, or is not an object.</exception>
     public PayloadValues Read(in ReplayEvent replayEvent)
     {
+        Read(replayEvent, out var values);
+        return values;
+    }
+
+    /// <summary>Reads the payload of an event to where its values are kept: they are many bytes to copy.</summary>
+    internal void Read(in ReplayEvent replayEvent, out PayloadValues values)
+    {
         if (replayEvent.Payload.IsEmpty)
         {
             throw new InvalidEventPayloadException(replayEvent.EventId, replayEvent.EventType, "$", "is empty");
         }
 
-        return Read(replayEvent.Payload, replayEvent.EventIdUtf8, replayEvent.EventType);
+        Read(replayEvent.Payload, replayEvent.EventIdUtf8, replayEvent.EventType, out values);
     }
 
-    internal PayloadValues Read(ReadOnlySpan<byte> json, ReadOnlySpan<byte> eventIdUtf8, string eventType)
+    internal void Read(ReadOnlySpan<byte> json, ReadOnlySpan<byte> eventIdUtf8, string eventType, out PayloadValues values)
     {
-        var values = new PayloadValues(json, eventIdUtf8, eventType);
+        values = default;
+        values.Start(json, eventIdUtf8, eventType);
+        if (!PayloadScan.TryRead(json, this, ref values)) ReadUnusual(json, eventIdUtf8, eventType, out values);
+    }
+
+    /// <summary>Reads what the scan leaves, and says what is wrong with it if anything is.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal void ReadUnusual(ReadOnlySpan<byte> json, ReadOnlySpan<byte> eventIdUtf8, string eventType, out PayloadValues values)
+    {
+        values = default;
+        values.Start(json, eventIdUtf8, eventType);
         var reader = new Utf8JsonReader(json, Options);
         try
         {
             reader.Read();
             if (reader.TokenType == JsonTokenType.StartObject)
             {
-                while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName) Note(ref reader, ref values);
+                while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+                {
+                    var slot = Find(reader.ValueSpan, reader.ValueIsEscaped);
+                    reader.Read();
+                    var start = (int)reader.TokenStartIndex;
+                    reader.Skip();
+                    if (slot >= 0) values.Set(slot, start, (int)reader.BytesConsumed - start);
+                }
             }
             else
             {
@@ -90,38 +124,35 @@ public sealed class PayloadFields
             // Its message may quote the payload, so that only the position is passed on.
             throw values.Invalid("$", $"is not valid JSON (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1})");
         }
-
-        return values;
     }
 
-    private void Note(ref Utf8JsonReader reader, ref PayloadValues values)
-    {
-        var slot = Find(reader.ValueSpan, reader.ValueIsEscaped);
-        reader.Read();
-        var token = reader.TokenType;
-        var escaped = reader.ValueIsEscaped;
-        var start = (int)reader.TokenStartIndex;
-        reader.Skip();
-        if (slot >= 0) values.Set(slot, token, escaped, start, (int)reader.BytesConsumed - start);
-    }
+    // An escaped name is rare, and may hold lone surrogates, over which the reader's own comparison stumbles.
+    private int Find(ReadOnlySpan<byte> name, bool isEscaped) =>
+        Find(isEscaped ? Encoding.UTF8.GetBytes(PayloadText.Decode(name, isEscaped)) : name);
 
-    private int Find(ReadOnlySpan<byte> name, bool isEscaped)
+    /// <summary>The slot of a field.</summary>
+    /// <param name="name">Its name, without escapes.</param>
+    /// <returns>-1 when the field is not of this set.</returns>
+    internal int Find(ReadOnlySpan<byte> name)
     {
-        // An escaped name is rare, and may hold lone surrogates, over which the reader's own comparison stumbles.
-        var plain = isEscaped ? Encoding.UTF8.GetBytes(PayloadText.Decode(name, isEscaped)) : name;
-        for (var i = 0; i < _fields.Count; i++)
+        for (var field = _fieldsByHash[Hash(name)]; field is not null; field = field.NextOfHash)
         {
-            if (plain.SequenceEqual(_fields[i].NameUtf8)) return i;
+            if (name.SequenceEqual(field.NameUtf8)) return field.Slot;
         }
 
         return -1;
     }
+
+    /// <summary>Cheap, and enough to tell most fields that are not of this set from those that are.</summary>
+    private static int Hash(ReadOnlySpan<byte> name) =>
+        name.IsEmpty ? 0 : (name[0] + (name[^1] * 5) + (name.Length * 11)) % HashCount;
 }
 
 /// <summary>One field that a projection reads from its payloads; see <see cref="PayloadFields"/>.</summary>
 public sealed class PayloadField
 {
     private readonly byte[] _nameUtf8;
+    private PayloadField? _nextOfHash;
 
     internal PayloadField(int slot, string name, string path)
     {
@@ -136,4 +167,7 @@ public sealed class PayloadField
     internal int Slot { get; }
 
     internal ReadOnlySpan<byte> NameUtf8 => _nameUtf8;
+
+    /// <summary>Another field of the same set, whose name has the same hash.</summary>
+    internal ref PayloadField? NextOfHash => ref _nextOfHash;
 }

@@ -38,7 +38,7 @@ public ref struct PayloadItems
         if (_json.IsEmpty || !_reader.Read() || _reader.TokenType == JsonTokenType.EndArray) return false;
         var start = (int)_reader.TokenStartIndex;
         _reader.Skip();
-        _current = _fields.Read(_json[start..(int)_reader.BytesConsumed], _eventIdUtf8, _eventType);
+        _fields.Read(_json[start..(int)_reader.BytesConsumed], _eventIdUtf8, _eventType, out _current);
         return true;
     }
 }

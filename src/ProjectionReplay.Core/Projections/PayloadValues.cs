@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using ProjectionReplay.Events;
@@ -14,32 +15,39 @@ public ref struct PayloadValues
 {
     internal const int SlotCount = 32;
 
-    private readonly ReadOnlySpan<byte> _json;
-    private readonly ReadOnlySpan<byte> _eventIdUtf8;
-    private readonly string _eventType;
+    private ReadOnlySpan<byte> _json;
+    private ReadOnlySpan<byte> _eventIdUtf8;
+    private string _eventType;
     private Slots _slots;
 
-    internal PayloadValues(ReadOnlySpan<byte> json, ReadOnlySpan<byte> eventIdUtf8, string eventType)
-    {
-        _json = json;
-        _eventIdUtf8 = eventIdUtf8;
-        _eventType = eventType;
-    }
-
     /// <summary>Whether the field is there and not null.</summary>
-    public readonly bool Has(PayloadField field) => _slots[field.Slot].Token is not (JsonTokenType.None or JsonTokenType.Null);
+    public readonly bool Has(PayloadField field) => Token(field) is not (JsonTokenType.None or JsonTokenType.Null);
 
     /// <summary>Whether the field is there and is a string.</summary>
-    public readonly bool IsText(PayloadField field) => _slots[field.Slot].Token == JsonTokenType.String;
+    public readonly bool IsText(PayloadField field) => Token(field) == JsonTokenType.String;
 
     /// <summary>A string, or null. Lone surrogates, which JavaScript lets pass, are kept.</summary>
     /// <exception cref="InvalidEventPayloadException">The field is of another type.</exception>
-    public readonly string? Text(PayloadField field) =>
-        Expect(field, JsonTokenType.String, "a string") is { } slot ? PayloadText.Decode(Raw(slot)[1..^1], slot.Escaped) : null;
+    public readonly string? Text(PayloadField field)
+    {
+        var json = Expect(field, JsonTokenType.String, "a string");
+        return json.IsEmpty ? null : PayloadText.Decode(json[1..^1], json.Contains((byte)'\\'));
+    }
 
     /// <summary>A string that must be there.</summary>
     /// <exception cref="InvalidEventPayloadException">The field is missing, or of another type.</exception>
     public readonly string RequiredText(PayloadField field) => Text(field) ?? throw Missing(field);
+
+    /// <summary>
+    /// A string that must be there, and is likely to be <paramref name="likely"/>: if it is, that very instance, which
+    /// the state then shares with others.
+    /// </summary>
+    /// <exception cref="InvalidEventPayloadException">The field is missing, or of another type.</exception>
+    public readonly string RequiredText(PayloadField field, string likely)
+    {
+        var json = Expect(field, JsonTokenType.String, "a string");
+        return json.Length > 2 && !json.Contains((byte)'\\') && Ascii.Equals(json[1..^1], likely) ? likely : RequiredText(field);
+    }
 
     /// <summary>
     /// A string, or null, for a state that takes it only while it has none: <paramref name="known"/> stays if it is not
@@ -61,15 +69,16 @@ public ref struct PayloadValues
     public readonly string RequiredTextUnlessKnown(PayloadField field, string known)
     {
         if (known.Length == 0) return RequiredText(field);
-        return Expect(field, JsonTokenType.String, "a string") is null ? throw Missing(field) : known;
+        return Expect(field, JsonTokenType.String, "a string").IsEmpty ? throw Missing(field) : known;
     }
 
     /// <summary>A number as an IEEE double, or null. One beyond the range of a double is infinite, as in JavaScript.</summary>
     /// <exception cref="InvalidEventPayloadException">The field is of another type.</exception>
-    public readonly double? Number(PayloadField field) =>
-        Expect(field, JsonTokenType.Number, "a number") is { } slot
-            ? double.Parse(Raw(slot), NumberStyles.Float, CultureInfo.InvariantCulture)
-            : null;
+    public readonly double? Number(PayloadField field)
+    {
+        var json = Expect(field, JsonTokenType.Number, "a number");
+        return json.IsEmpty ? null : double.Parse(json, NumberStyles.Float, CultureInfo.InvariantCulture);
+    }
 
     /// <summary>A number that must be there.</summary>
     /// <exception cref="InvalidEventPayloadException">The field is missing, or of another type.</exception>
@@ -77,7 +86,7 @@ public ref struct PayloadValues
 
     /// <summary>True or false, or null.</summary>
     /// <exception cref="InvalidEventPayloadException">The field is of another type.</exception>
-    public readonly bool? Flag(PayloadField field) => _slots[field.Slot].Token switch
+    public readonly bool? Flag(PayloadField field) => Token(field) switch
     {
         JsonTokenType.None or JsonTokenType.Null => null,
         JsonTokenType.True => true,
@@ -88,7 +97,7 @@ public ref struct PayloadValues
     /// <summary>The JSON text of an array, as it stands in the payload; empty when the field is absent or null.</summary>
     /// <exception cref="InvalidEventPayloadException">The field is of another type.</exception>
     public readonly ReadOnlySpan<byte> ArrayJson(PayloadField field) =>
-        Expect(field, JsonTokenType.StartArray, "an array") is { } slot ? Raw(slot) : default;
+        Expect(field, JsonTokenType.StartArray, "an array");
 
     /// <summary>The JSON text of an array that must be there, as it stands in the payload.</summary>
     /// <exception cref="InvalidEventPayloadException">The field is missing, or of another type.</exception>
@@ -101,14 +110,17 @@ public ref struct PayloadValues
     /// <summary>The JSON text of an object, as it stands in the payload; empty when the field is absent or null.</summary>
     /// <exception cref="InvalidEventPayloadException">The field is of another type.</exception>
     public readonly ReadOnlySpan<byte> ObjectJson(PayloadField field) =>
-        Expect(field, JsonTokenType.StartObject, "an object") is { } slot ? Raw(slot) : default;
+        Expect(field, JsonTokenType.StartObject, "an object");
 
     /// <summary>The fields of an object inside this one; none of them when it is absent or null.</summary>
     /// <exception cref="InvalidEventPayloadException">The field is of another type.</exception>
     public readonly PayloadValues Nested(PayloadField field, PayloadFields fields)
     {
         var json = ObjectJson(field);
-        return json.IsEmpty ? new PayloadValues(json, _eventIdUtf8, _eventType) : fields.Read(json, _eventIdUtf8, _eventType);
+        PayloadValues values = default;
+        values.Start(json, _eventIdUtf8, _eventType);
+        if (!json.IsEmpty) fields.Read(json, _eventIdUtf8, _eventType, out values);
+        return values;
     }
 
     /// <summary>The objects of an array, one after the other; none when it is absent or null.</summary>
@@ -116,8 +128,22 @@ public ref struct PayloadValues
     public readonly PayloadItems Items(PayloadField field, PayloadFields fields) =>
         new(ArrayJson(field), fields, _eventIdUtf8, _eventType);
 
-    internal void Set(int slot, JsonTokenType token, bool escaped, int start, int length) =>
-        _slots[slot] = new Slot(token, escaped, start, length);
+    /// <summary>Begins with the default, in place: to make it elsewhere is to copy it.</summary>
+    internal void Start(ReadOnlySpan<byte> json, ReadOnlySpan<byte> eventIdUtf8, string eventType)
+    {
+        _json = json;
+        _eventIdUtf8 = eventIdUtf8;
+        _eventType = eventType;
+    }
+
+    /// <summary>Whatever the field is, as it stands in the JSON; nothing when it is absent.</summary>
+    internal readonly ReadOnlySpan<byte> Json(PayloadField field)
+    {
+        var slot = _slots[field.Slot];
+        return _json.Slice(slot.Start, slot.Length);
+    }
+
+    internal void Set(int slot, int start, int length) => _slots[slot] = new Slot(start, length);
 
     internal readonly InvalidEventPayloadException Invalid(string path, string problem) =>
         new(Encoding.UTF8.GetString(_eventIdUtf8), _eventType, path, problem);
@@ -132,14 +158,28 @@ public ref struct PayloadValues
         _ => "null",
     };
 
-    private readonly Slot? Expect(PayloadField field, JsonTokenType token, string expected)
+    /// <summary>A value as it stands in the JSON; nothing when it is absent or null.</summary>
+    private readonly ReadOnlySpan<byte> Expect(PayloadField field, JsonTokenType token, string expected)
     {
-        var slot = _slots[field.Slot];
-        if (slot.Token == token) return slot;
-        return slot.Token is JsonTokenType.None or JsonTokenType.Null ? null : throw WrongType(field, expected, slot.Token);
+        var json = Json(field);
+        var found = TokenOf(json);
+        if (found == token) return json;
+        return found is JsonTokenType.None or JsonTokenType.Null ? default : throw WrongType(field, expected, found);
     }
 
-    private readonly ReadOnlySpan<byte> Raw(Slot slot) => _json.Slice(slot.Start, slot.Length);
+    private readonly JsonTokenType Token(PayloadField field) => TokenOf(Json(field));
+
+    /// <summary>What a value is: its first byte tells.</summary>
+    private static JsonTokenType TokenOf(ReadOnlySpan<byte> json) => json.IsEmpty ? JsonTokenType.None : json[0] switch
+    {
+        (byte)'"' => JsonTokenType.String,
+        (byte)'{' => JsonTokenType.StartObject,
+        (byte)'[' => JsonTokenType.StartArray,
+        (byte)'t' => JsonTokenType.True,
+        (byte)'f' => JsonTokenType.False,
+        (byte)'n' => JsonTokenType.Null,
+        _ => JsonTokenType.Number,
+    };
 
     private readonly InvalidEventPayloadException Missing(PayloadField field) => Invalid(field.Path, "is missing");
 
@@ -147,7 +187,8 @@ public ref struct PayloadValues
         Invalid(field.Path, $"must be {expected} but is {Describe(found)}");
 
     /// <summary>Where a value stands in the JSON; the default is an absent field.</summary>
-    private readonly record struct Slot(JsonTokenType Token, bool Escaped, int Start, int Length);
+    [StructLayout(LayoutKind.Auto)]
+    private readonly record struct Slot(int Start, int Length);
 
     [InlineArray(SlotCount)]
     private struct Slots

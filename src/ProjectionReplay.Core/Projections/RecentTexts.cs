@@ -19,9 +19,9 @@ internal static class RecentTexts
     {
         if (utf8.Length is 0 or > MaxLength) return Encoding.UTF8.GetString(utf8);
         var texts = t_texts ??= new string?[Count];
-        ref var recent = ref texts[(utf8[0] + (utf8[utf8.Length / 2] * 3) + (utf8[^1] * 7) + (utf8.Length * 31)) % Count];
+        var place = (utf8[0] + (utf8[utf8.Length / 2] * 3) + (utf8[^1] * 7) + (utf8.Length * 31)) % Count;
 
         // Says no to anything but ASCII, whose strings are then made as ever.
-        return recent is not null && Ascii.Equals(utf8, recent) ? recent : recent = Encoding.UTF8.GetString(utf8);
+        return texts[place] is { } recent && Ascii.Equals(utf8, recent) ? recent : texts[place] = Encoding.UTF8.GetString(utf8);
     }
 }

@@ -27,7 +27,8 @@ internal sealed class StreamFold<TState>(FoldProjection<TState> projection, ISta
         if (!ReferenceEquals(key, _lastKey) && !string.Equals(key, _lastKey, StringComparison.Ordinal)) Select(key, replayEvent);
 
         ref var projected = ref CollectionsMarshal.AsSpan(_states)[_lastIndex];
-        projected = projected with { State = projection.Apply(projected.State, replayEvent) };
+        var state = projection.Apply(projected.State, replayEvent);
+        if (!ReferenceEquals(state, projected.State)) projected = projected with { State = state };
     }
 
     public void EndAggregate(ReadOnlySpan<byte> lastEventId)

@@ -51,6 +51,10 @@ public sealed class LatestRowTable<TState>
     public LatestRowTable<TState> String(string name, Func<ProjectedState<TState>, string> value) =>
         Add(name, "String", (row, writer) => writer.WriteString(value(row)));
 
+    /// <summary>A String column whose text is at hand as UTF-8.</summary>
+    internal LatestRowTable<TState> Utf8String(string name, Utf8Text value) =>
+        Add(name, "String", (row, writer) => writer.WriteUtf8(value(row)));
+
     /// <summary>A Nullable(String) column.</summary>
     public LatestRowTable<TState> NullableString(string name, Func<ProjectedState<TState>, string?> value) =>
         Add(name, "Nullable(String)", (row, writer) => writer.WriteNullableString(value(row)));
@@ -157,6 +161,9 @@ public sealed class LatestRowTable<TState>
         _columns.Add(new Column(name, type, write));
         return this;
     }
+
+    /// <summary>Gives a text of a row as UTF-8.</summary>
+    internal delegate ReadOnlySpan<byte> Utf8Text(in ProjectedState<TState> row);
 
     /// <summary>One column: its name, the type its values are sent as, and how a state becomes such a value.</summary>
     /// <param name="Name">The column's name.</param>

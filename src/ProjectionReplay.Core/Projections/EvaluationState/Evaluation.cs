@@ -1,8 +1,12 @@
+using System.Runtime.CompilerServices;
+
 namespace ProjectionReplay.Projections.EvaluationState;
 
 /// <summary>What became of one evaluation: who judged what, and the verdict. Times are ms since 1970 UTC.</summary>
 internal sealed class Evaluation
 {
+    private EvaluationRowId _rowId;
+
     public string EvaluationId { get; set; } = "";
 
     public string EvaluatorId { get; set; } = "";
@@ -33,6 +37,13 @@ internal sealed class Evaluation
 
     public long? CompletedAt { get; set; }
 
-    /// <summary>The row's id, once it was asked for.</summary>
-    public string? RowId { get; set; }
+    /// <summary>The row's id as UTF-8, or zeros until it was made: a part of the state, and not one more object.</summary>
+    public Span<byte> RowId => _rowId;
+}
+
+/// <summary>Room for the KSUID of an evaluation.</summary>
+[InlineArray(39)]
+internal struct EvaluationRowId
+{
+    private byte _first;
 }

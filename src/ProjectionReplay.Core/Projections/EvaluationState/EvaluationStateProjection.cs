@@ -40,12 +40,12 @@ internal sealed class EvaluationStateProjection : FoldProjection<Evaluation>
 
     public override Evaluation Apply(Evaluation state, in ReplayEvent replayEvent)
     {
-        var payload = Fields.Read(replayEvent);
+        Fields.Read(replayEvent, out var payload);
         switch (replayEvent.EventType)
         {
-            case Scheduled: ApplyScheduled(state, payload, replayEvent.OccurredAt); break;
-            case Started: ApplyStarted(state, payload, replayEvent.OccurredAt); break;
-            case Completed: ApplyCompleted(state, payload, replayEvent.OccurredAt); break;
+            case Scheduled: ApplyScheduled(state, payload, replayEvent); break;
+            case Started: ApplyStarted(state, payload, replayEvent); break;
+            case Completed: ApplyCompleted(state, payload, replayEvent); break;
         }
 
         return state;
@@ -54,19 +54,19 @@ internal sealed class EvaluationStateProjection : FoldProjection<Evaluation>
     public override IProjectionStore<Evaluation> CreateStore(StoreConnections connections) =>
         new ClickHouseLatestRowStore<Evaluation>(connections.ClickHouse, EvaluationStateTable.Rows);
 
-    private static void ApplyScheduled(Evaluation state, in PayloadValues payload, long occurredAt)
+    private static void ApplyScheduled(Evaluation state, in PayloadValues payload, in ReplayEvent replayEvent)
     {
-        state.EvaluationId = payload.RequiredText(EvaluationId);
+        state.EvaluationId = payload.RequiredText(EvaluationId, replayEvent.Aggregate.AggregateId);
         state.EvaluatorId = payload.RequiredText(EvaluatorId);
         state.EvaluatorType = payload.RequiredText(EvaluatorType);
         state.EvaluatorName = payload.Text(EvaluatorName);
         state.TraceId = payload.Text(TraceId);
         state.IsGuardrail = payload.Flag(IsGuardrail) ?? false;
         state.Status = "scheduled";
-        state.ScheduledAt = occurredAt;
+        state.ScheduledAt = replayEvent.OccurredAt;
     }
 
-    private static void ApplyStarted(Evaluation state, in PayloadValues payload, long occurredAt)
+    private static void ApplyStarted(Evaluation state, in PayloadValues payload, in ReplayEvent replayEvent)
     {
         state.EvaluationId = payload.RequiredTextUnlessKnown(EvaluationId, state.EvaluationId);
         state.EvaluatorId = payload.RequiredTextUnlessKnown(EvaluatorId, state.EvaluatorId);
@@ -75,10 +75,10 @@ internal sealed class EvaluationStateProjection : FoldProjection<Evaluation>
         state.TraceId = payload.TextUnlessKnown(TraceId, state.TraceId);
         state.IsGuardrail = payload.Flag(IsGuardrail) ?? state.IsGuardrail;
         state.Status = "in_progress";
-        state.StartedAt = occurredAt;
+        state.StartedAt = replayEvent.OccurredAt;
     }
 
-    private static void ApplyCompleted(Evaluation state, in PayloadValues payload, long occurredAt)
+    private static void ApplyCompleted(Evaluation state, in PayloadValues payload, in ReplayEvent replayEvent)
     {
         state.EvaluationId = payload.RequiredTextUnlessKnown(EvaluationId, state.EvaluationId);
         state.Status = payload.RequiredText(Status);
@@ -87,6 +87,6 @@ internal sealed class EvaluationStateProjection : FoldProjection<Evaluation>
         state.Label = payload.Text(Label);
         state.Details = payload.Text(Details);
         state.Error = payload.Text(Error);
-        state.CompletedAt = occurredAt;
+        state.CompletedAt = replayEvent.OccurredAt;
     }
 }

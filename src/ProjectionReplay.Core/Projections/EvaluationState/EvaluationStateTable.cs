@@ -1,3 +1,4 @@
+using System.Text;
 using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Projections.EvaluationState;
@@ -9,7 +10,7 @@ internal static class EvaluationStateTable
     public const string Version = "2025-01-14";
 
     public static readonly LatestRowTable<Evaluation> Rows = new LatestRowTable<Evaluation>("evaluation_states")
-        .String("Id", row => RowId(row))
+        .Utf8String("Id", RowId)
         .String("TenantId", row => row.Aggregate.TenantId)
         .String("EvaluationId", row => row.State.EvaluationId)
         .String("Version", _ => Version)
@@ -27,12 +28,19 @@ internal static class EvaluationStateTable
         .NullableDateTime64("ScheduledAt", row => row.State.ScheduledAt)
         .NullableDateTime64("StartedAt", row => row.State.StartedAt)
         .NullableDateTime64("CompletedAt", row => row.State.CompletedAt)
-        .String("LastProcessedEventId", row => RowId(row));
+        .Utf8String("LastProcessedEventId", RowId);
 
     /// <summary>Two columns hold it, and it costs a hash: it is made once, from the final state.</summary>
-    private static string RowId(in ProjectedState<Evaluation> row) => row.State.RowId ??= CreateRowId(row);
+    private static ReadOnlySpan<byte> RowId(in ProjectedState<Evaluation> row)
+    {
+        var (tenantId, state) = (row.Aggregate.TenantId, row.State);
+        if (state.ScheduledAt is not { } scheduledAt) return Encoding.UTF8.GetBytes($"evaluation_state:{tenantId}:{state.EvaluationId}");
+        if (state.RowId[0] == 0)
+        {
+            "evalstate_"u8.CopyTo(state.RowId);
+            Ksuid.Write(state.RowId["evalstate_".Length..], scheduledAt, tenantId, state.EvaluationId);
+        }
 
-    private static string CreateRowId(in ProjectedState<Evaluation> row) => row.State.ScheduledAt is { } scheduledAt
-        ? Ksuid.Create("evalstate", scheduledAt, row.Aggregate.TenantId, row.State.EvaluationId)
-        : $"evaluation_state:{row.Aggregate.TenantId}:{row.State.EvaluationId}";
+        return state.RowId;
+    }
 }

@@ -43,7 +43,7 @@ internal sealed class ExperimentRunStateProjection : FoldProjection<ExperimentRu
 
     public override ExperimentRun Apply(ExperimentRun state, in ReplayEvent replayEvent)
     {
-        var payload = Fields.Read(replayEvent);
+        Fields.Read(replayEvent, out var payload);
         switch (replayEvent.EventType)
         {
             case Started: ApplyStarted(state, payload, replayEvent.OccurredAt); break;

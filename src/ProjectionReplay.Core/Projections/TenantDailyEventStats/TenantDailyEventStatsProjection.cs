@@ -73,7 +73,7 @@ internal sealed class TenantDailyEventStatsProjection : FoldProjection<SdkSpanCo
     private Group GroupOf(in ReplayEvent replayEvent)
     {
         var day = UtcDay.Of(replayEvent);
-        var payload = Fields.Read(replayEvent);
+        Fields.Read(replayEvent, out var payload);
         var resource = payload.ObjectJson(Resource);
         if (_lastGroup is { } last
             && last.Day == day

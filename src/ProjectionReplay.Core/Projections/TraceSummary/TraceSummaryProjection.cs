@@ -75,7 +75,7 @@ internal sealed class TraceSummaryProjection(Lazy<ModelPrices> prices) : FoldPro
 
     private static void ApplyTopic(Trace state, in ReplayEvent replayEvent)
     {
-        var payload = Fields.Read(replayEvent);
+        Fields.Read(replayEvent, out var payload);
         state.TopicId = payload.Text(TopicId) ?? state.TopicId;
         state.SubTopicId = payload.Text(SubtopicId) ?? state.SubTopicId;
         state.LastUpdatedAt = replayEvent.Timestamp;
