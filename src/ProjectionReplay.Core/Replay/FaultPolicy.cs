@@ -29,8 +29,9 @@ internal sealed class FaultPolicy
     /// <summary>What every error of ClickHouse itself says. One without it comes from a proxy before it.</summary>
     private const string ClickHouseErrorMark = "DB::Exception";
 
+    /// <summary>EXECABORT is what a transaction ends with that had a command refused, and does not say for which of the reasons.</summary>
     private static readonly HashSet<string> PassingRedisErrors =
-        new(["LOADING", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "BUSY"], StringComparer.Ordinal);
+        new(["LOADING", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "BUSY", "EXECABORT"], StringComparer.Ordinal);
 
     private readonly ResiliencePipeline _pipeline;
 

@@ -54,8 +54,10 @@ public sealed class HostileConnectionTests(TestServers servers)
         Assert.DoesNotContain("w/or", refused.Exception!.ToString(), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task A_Redis_that_becomes_a_replica_for_a_moment_is_waited_for()
+    [Theory]
+    [InlineData(ReplayPhase.Mark)]
+    [InlineData(ReplayPhase.Unmark)]
+    public async Task A_Redis_that_becomes_a_replica_for_a_moment_is_waited_for(ReplayPhase phase)
     {
         await using var redis = await RealRedis.StartAsync();
         var tenant = await new TestTenant(servers).AddEvaluations(2).AppendAsync();
@@ -64,7 +66,7 @@ public sealed class HostileConnectionTests(TestServers servers)
         {
             Probe = async (boundary, _) =>
             {
-                if (boundary != new ReplayBoundary(1, ReplayPhase.Cutoff, IsBefore: true)) return;
+                if (boundary != new ReplayBoundary(1, phase, IsBefore: true)) return;
                 await redis.ExecuteAsync("REPLICAOF", "127.0.0.1", "1");
                 promotion = PromoteAsync();
             },
