@@ -56,12 +56,17 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
     /// has. One pass over the narrow columns; holds nothing in memory.
     /// </summary>
     public Task DiscoverAsync(EventSelection selection, AggregateVisitor visit, CancellationToken cancellationToken) =>
-        VisitAsync(Selected(selection), [.. Bind(selection), new("since", "UInt64", Milliseconds(selection.Since))], visit, cancellationToken);
+        VisitAsync(
+            Selected(selection),
+            [.. Bind(selection), new("since", "UInt64", Milliseconds(selection.Since))],
+            selection.AggregateTypes is [var only] ? only : null,
+            visit,
+            cancellationToken);
 
     /// <summary>Visits those aggregates of a range.</summary>
     public Task DiscoverAsync(
         EventSelection selection, AggregateRange range, AggregateVisitor visit, CancellationToken cancellationToken) =>
-        VisitAsync(InRange(selection), [.. Bind(selection, range)], visit, cancellationToken);
+        VisitAsync(InRange(selection), [.. Bind(selection, range)], range.AggregateType, visit, cancellationToken);
 
     /// <summary>When the first of all events happened; null when there is none.</summary>
     public async Task<DateTimeOffset?> FindFirstTimestampAsync(EventSelection selection, CancellationToken cancellationToken)
@@ -123,18 +128,19 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         EventSelection selection, AggregateRange range, AggregateVisitor visit, CancellationToken cancellationToken) =>
         ReadAggregatesAsync(
             $"""
-            SELECT AggregateType, AggregateId, count()
+            SELECT AggregateId, count()
             FROM event_log
             WHERE {Wanted(selection)}
-            GROUP BY AggregateType, AggregateId
+            GROUP BY AggregateId
             SETTINGS optimize_aggregation_in_order = 1, {NoSkipIndexes}
             """,
             [.. Bind(selection, range)],
+            range.AggregateType,
             visit,
             cancellationToken);
 
     /// <summary>Starts reading the events of a range, in key order: those that stand in the log by now.</summary>
-    /// <param name="selection">Whose events, and which types, 65,535 at most.</param>
+    /// <param name="selection">Whose events, and which types, 32,767 at most.</param>
     /// <param name="range">The aggregates. Others that stand between them come too, unless the selection is sparse.</param>
     /// <param name="columns">The columns to read beside those that are always read.</param>
     /// <param name="freshness">Rows inserted less than this before the query started are fresh, by the server's clock.</param>
@@ -155,14 +161,16 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             columns.HasFlag(EventColumns.Traceparent) ? ", ProcessingTraceparent" : "");
 
         // The parts of the table are merged row by row, which for a LowCardinality column costs as much as for all others
-        // together. So a type goes by its number, and that is sorted by so that it is made before the merge, not after.
+        // together. So a type goes by its number, twice that and one more when the row is fresh; and that is sorted by, so that
+        // it is made before the merge, not after.
         // Streams are formatted side by side: each on several threads at once would only cost copies.
         var sql = $$"""
-            SELECT AggregateId, EventId, toUInt16(indexOf({eventTypes:Array(String)}, EventType)) AS EventTypeNumber, EventTimestamp,
-                CreatedAt > now64(3) - toIntervalMillisecond({freshness:UInt32}) AS IsFresh{{optional}}
+            SELECT AggregateId, EventId,
+                toUInt16(2 * indexOf({eventTypes:Array(String)}, EventType) + (CreatedAt > now64(3) - toIntervalMillisecond({freshness:UInt32}))) AS TypeAndFreshness,
+                EventTimestamp{{optional}}
             FROM event_log
             WHERE {{Wanted(selection)}}
-            ORDER BY AggregateId, EventTimestamp, EventId, EventTypeNumber, IsFresh
+            ORDER BY AggregateId, EventTimestamp, EventId, TypeAndFreshness
             SETTINGS optimize_read_in_order = 1, {{NoSkipIndexes}}, output_format_parallel_formatting = 0
             """;
 
@@ -233,26 +241,39 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         yield return new("shardIndex", "UInt64", (ulong)shard.Index - 1);
     }
 
+    /// <summary>
+    /// Visits aggregates in key order. Where all are of one type, that needs not come with each, which costs the server a
+    /// sixth of the time.
+    /// </summary>
     private Task VisitAsync(
-        string where, IReadOnlyList<ClickHouseParameter> parameters, AggregateVisitor visit, CancellationToken cancellationToken) =>
-        ReadAggregatesAsync(
+        string where, IReadOnlyList<ClickHouseParameter> parameters, string? aggregateType, AggregateVisitor visit, CancellationToken cancellationToken)
+    {
+        var keys = aggregateType is null ? "AggregateType, AggregateId" : "AggregateId";
+        return ReadAggregatesAsync(
             $$"""
-            SELECT AggregateType, AggregateId, count()
+            SELECT {{keys}}, count()
             FROM event_log
             WHERE {{where}}
-            GROUP BY AggregateType, AggregateId
+            GROUP BY {{keys}}
             HAVING max(EventTimestamp) >= {since:UInt64}
-            ORDER BY AggregateType, AggregateId
+            ORDER BY {{keys}}
             SETTINGS optimize_aggregation_in_order = 1, {{NoSkipIndexes}}
             """,
             parameters,
+            aggregateType,
             visit,
             cancellationToken);
+    }
 
+    /// <param name="sql">Selects type, id and count; or id and count, where the type is known.</param>
+    /// <param name="parameters">What is bound.</param>
+    /// <param name="knownType">The type of all, or null.</param>
+    /// <param name="visit">Told of each.</param>
+    /// <param name="cancellationToken">Abandons the query.</param>
     private async Task ReadAggregatesAsync(
-        string sql, IReadOnlyList<ClickHouseParameter> parameters, AggregateVisitor visit, CancellationToken cancellationToken)
+        string sql, IReadOnlyList<ClickHouseParameter> parameters, string? knownType, AggregateVisitor visit, CancellationToken cancellationToken)
     {
-        var (aggregateType, aggregateTypeUtf8) = ("", Array.Empty<byte>());
+        var (aggregateType, aggregateTypeUtf8) = (knownType ?? "", Array.Empty<byte>());
         var reader = await database.QueryAsync(sql, parameters, null, cancellationToken).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
         {
@@ -264,10 +285,11 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             while (true)
             {
                 var cursor = new RowBinaryCursor(rows.Buffered);
-                if (!cursor.TryReadString(out var type) || !cursor.TryReadString(out var id) || !cursor.TryReadUInt64(out var count)) return;
+                ReadOnlySpan<byte> type = default;
+                if ((knownType is null && !cursor.TryReadString(out type)) || !cursor.TryReadString(out var id) || !cursor.TryReadUInt64(out var count)) return;
 
                 // A type comes many times in a row: one string serves them all.
-                if (!type.SequenceEqual(aggregateTypeUtf8)) (aggregateType, aggregateTypeUtf8) = (Utf8.IsValid(type) ? Encoding.UTF8.GetString(type) : throw NotText("AggregateType", type), type.ToArray());
+                if (knownType is null && !type.SequenceEqual(aggregateTypeUtf8)) (aggregateType, aggregateTypeUtf8) = (Utf8.IsValid(type) ? Encoding.UTF8.GetString(type) : throw NotText("AggregateType", type), type.ToArray());
                 if (!Utf8.IsValid(id)) throw NotText("AggregateId", id);
                 visit(aggregateType, id, (long)count);
                 rows.Advance(cursor.Position);

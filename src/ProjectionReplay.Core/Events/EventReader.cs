@@ -22,9 +22,8 @@ internal sealed class EventReader(RowBinaryReader rows, EventColumns columns) : 
         var cursor = new RowBinaryCursor(rows.Buffered);
         if (!cursor.TryReadString(out var aggregateId)
             || !cursor.TryReadString(out var eventId)
-            || !cursor.TryReadUInt16(out var eventType)
-            || !cursor.TryReadUInt64(out var timestamp)
-            || !cursor.TryReadByte(out var isFresh))
+            || !cursor.TryReadUInt16(out var typeAndFreshness)
+            || !cursor.TryReadUInt64(out var timestamp))
         {
             return false;
         }
@@ -40,9 +39,9 @@ internal sealed class EventReader(RowBinaryReader rows, EventColumns columns) : 
         {
             AggregateId = aggregateId,
             EventId = eventId,
-            EventType = eventType - 1,
+            EventType = (typeAndFreshness >> 1) - 1,
             Timestamp = (long)timestamp,
-            IsFresh = isFresh != 0,
+            IsFresh = (typeAndFreshness & 1) != 0,
             OccurredAt = (long)(occurredAt > 0 ? occurredAt : timestamp),
             Version = version,
             Payload = payload,

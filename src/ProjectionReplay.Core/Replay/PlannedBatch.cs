@@ -64,13 +64,13 @@ internal sealed record PlannedBatch(IReadOnlyList<AggregateRange> Ranges, int Ag
 internal sealed class BatchPlanner(int? aggregatesPerBatch, bool isExact)
 {
     /// <summary>
-    /// Where a batch is full unless its size is given: large enough for as many streams as there are processors to share
-    /// with the servers, small enough that live events wait a few seconds.
+    /// Where a batch is full unless its size is given: large enough that what a batch costs the servers does not count, small
+    /// enough that live events wait a second or two, and that a short run has as many batches in hand as a long one.
     /// </summary>
-    private static readonly long EventsPerBatch = AggregateStream.PreferredEvents * Math.Clamp(Environment.ProcessorCount / 2, 1, 4);
+    private const long EventsPerBatch = 100_000;
 
     /// <summary>Markers, drain and ledger go by the aggregate: no more of them than that, however few events each has.</summary>
-    private static readonly long AggregatesPerBatch = EventsPerBatch / 3;
+    private const long AggregatesPerBatch = EventsPerBatch / 3;
 
     private readonly List<PlannedBatch> _batches = [];
 

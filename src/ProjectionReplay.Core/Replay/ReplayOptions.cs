@@ -10,12 +10,15 @@ public sealed record ReplayOptions
 
     /// <summary>
     /// Aggregates that are marked, replayed and unmarked together, 1 to 1,000,000, or null for as many as come to
-    /// 150,000 events for every two processors, up to eight of them, and no more than a third as many aggregates. An
-    /// aggregate's live events wait for as long as its batch takes.
+    /// 100,000 events, and no more than a third as many aggregates. An aggregate's live events wait from the moment at which
+    /// its batch is marked until the batch is stored.
     /// </summary>
     public int? AggregateBatchSize { get; init; }
 
-    /// <summary>Streams of aggregates that are read and folded at once within a batch, 1 to 256.</summary>
+    /// <summary>
+    /// Streams of aggregates that are read and folded at once, 1 to 256: of batches in different parts of the log, as long as
+    /// there are two processors for each, and within a batch where its aggregates have to be looked up first.
+    /// </summary>
     public int Concurrency { get; init; } = 10;
 
     /// <summary>How long to wait for jobs that were in flight when a batch was marked.</summary>
