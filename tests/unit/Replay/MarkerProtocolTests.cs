@@ -151,11 +151,12 @@ public sealed class MarkerProtocolTests(TestServers servers)
     }
 
     [Theory]
-    [InlineData(ReplayPhase.Load)]
-    [InlineData(ReplayPhase.Mark)]
-    public async Task Events_that_arrive_before_the_mark_are_folded_however_early_the_batch_was_read(ReplayPhase phase)
+    [InlineData(ReplayPhase.Load, 2)]
+    [InlineData(ReplayPhase.Mark, 2)]
+    [InlineData(ReplayPhase.Mark, 50)]
+    public async Task Events_that_arrive_before_the_mark_are_folded_however_early_the_batch_was_read(ReplayPhase phase, int grown)
     {
-        var tenant = await new TestTenant(servers).AddEvaluations(60).AppendAsync();
+        var tenant = await new TestTenant(servers).AddEvaluations(100).AppendAsync();
 
         var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions
         {
@@ -164,8 +165,9 @@ public sealed class MarkerProtocolTests(TestServers servers)
             {
                 // The second batch is read with the query of the first.
                 if (boundary != new ReplayBoundary(2, phase, IsBefore: phase == ReplayPhase.Mark)) return;
-                foreach (var id in new[] { "e0050", "e0059" })
+                for (var i = 100 - grown; i < 100; i++)
                 {
+                    var id = TestTenant.EvaluationId(i);
                     tenant.AddRaw("evaluation", id, "lw.evaluation.completed", TestTenant.Start.AddHours(1), $$"""{"evaluationId":"{{id}}","status":"error"}""");
                 }
 
@@ -173,8 +175,8 @@ public sealed class MarkerProtocolTests(TestServers servers)
             },
         });
 
-        Assert.Equal((182, 60), (outcome.ShouldSucceed().Last.TotalEvents, outcome.Last.AggregatesReplayed));
-        Assert.Equal("error", (await tenant.EvaluationsAsync())["e0059"].GetProperty("Status").GetString());
+        Assert.Equal((300 + grown, 100), (outcome.ShouldSucceed().Last.TotalEvents, outcome.Last.AggregatesReplayed));
+        Assert.Equal("error", (await tenant.EvaluationsAsync())["e0099"].GetProperty("Status").GetString());
         await new StateOracle(servers, Evaluations, tenant.Id).AssertStoredAsync();
     }
 
