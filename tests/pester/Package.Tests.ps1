@@ -64,8 +64,9 @@ Describe 'The package' {
     }
 
     It 'is what PowerShell installs (in a home of its own, which Windows cannot be told)' -Skip:$IsWindows {
-        # In a home of its own, so that nothing stays behind; Windows does not let itself be told where that is.
-        $gallery, $null = New-Item -ItemType Directory (Join-Path $TestDrive 'gallery'), (Join-Path $TestDrive '.local/share')
+        # In a home of its own, so that nothing stays behind; Windows does not let itself be told where that is. Without
+        # .config the package manager would put its own into the current location.
+        $gallery, $null = New-Item -ItemType Directory (Join-Path $TestDrive 'gallery'), (Join-Path $TestDrive '.local/share'), (Join-Path $TestDrive '.config')
         $script = @"
             `$ErrorActionPreference, `$ProgressPreference = 'Stop', 'SilentlyContinue'
             Register-PSResourceRepository Shelf -Uri '$gallery' -Trusted
@@ -79,7 +80,7 @@ Describe 'The package' {
                 Synopsis    = (Get-Help Invoke-ProjectionReplay).Synopsis
             } | ConvertTo-Json -Depth 3 -Compress
 "@
-        $result = & /usr/bin/env -u XDG_DATA_HOME -u XDG_CACHE_HOME -u PSModulePath HOME=$TestDrive (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command $script
+        $result = & /usr/bin/env -u XDG_DATA_HOME -u XDG_CACHE_HOME -u XDG_CONFIG_HOME -u PSModulePath HOME=$TestDrive (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command $script
         $LASTEXITCODE | Should -Be 0 -Because "$result"
         $result = $result | ConvertFrom-Json
 
