@@ -27,7 +27,10 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
             async chunk =>
             {
                 var redisKeys = new RedisKey[chunk.Length * 2];
-                for (var i = 0; i < chunk.Length; i++) (redisKeys[2 * i], redisKeys[(2 * i) + 1]) = (_groupKeys.Active(chunk[i]), _groupKeys.Jobs(chunk[i]));
+
+                // In this order, as a job that is dispatched goes from the first to the second: not every server that speaks
+                // Redis looks at all keys of a command at the same moment.
+                for (var i = 0; i < chunk.Length; i++) (redisKeys[2 * i], redisKeys[(2 * i) + 1]) = (_groupKeys.Jobs(chunk[i]), _groupKeys.Active(chunk[i]));
                 var count = await redis.Database.KeyExistsAsync(redisKeys).ConfigureAwait(false);
                 return count == 0 ? [] : Array.ConvertAll(chunk, key => new JobSnapshot(key, _groupKeys.Active(key), _groupKeys.Jobs(key)));
             },
