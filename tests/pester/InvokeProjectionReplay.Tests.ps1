@@ -61,6 +61,14 @@ Describe 'A replay' {
         ($entries | ConvertTo-Json | ConvertFrom-Json).Count | Should -Be $entries.Count
     }
 
+    It 'shows its plans on 80 columns, the longest projection names too' {
+        $text = Get-ReplayProjection | Invoke-ProjectionReplay -TenantId $tenant -Since $since -WhatIf | Out-String -Width 80
+
+        $text | Should -Match "Plan: $tenant since 2020-01-01\s"
+        $text | Should -Match '(?m)^Projection +Aggregates +Events +Batches +Completed +Markers\s*$'
+        $text | Should -Match '(?m)^projectDailyBillableEvents +\d+ +\d+ +\d+ +0 +0\s*$'
+    }
+
     It 'is ended by Select-Object and leaves nothing marked' {
         $entries = Invoke-ProjectionReplay evaluationState $tenant $since -AggregateBatchSize 5 | Select-Object -First 3
 
