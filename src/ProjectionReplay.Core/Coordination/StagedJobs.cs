@@ -8,8 +8,12 @@ namespace ProjectionReplay.Coordination;
 /// </summary>
 internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvider timeProvider)
 {
-    /// <summary>Groups in one command, two keys each: in one slot of a cluster, as those of <see cref="QueueDrain"/> are.</summary>
-    private const int ChunkSize = 500;
+    /// <summary>
+    /// Groups in one command, two keys each: in one slot of a cluster, as those of <see cref="QueueDrain"/> are. Where one of
+    /// many has a job, fewer at a time are asked for.
+    /// </summary>
+    private const int ManyGroups = 500;
+    private const int FewGroups = 20;
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(200);
@@ -21,21 +25,9 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
     /// <param name="cancellationToken">Abandons the look.</param>
     public async Task<List<JobSnapshot>> SnapshotAsync(IEnumerable<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken)
     {
-        var looks = await ChunkedCommands.SendAsync(
-            keys,
-            ChunkSize,
-            async chunk =>
-            {
-                var redisKeys = new RedisKey[chunk.Length * 2];
-
-                // In this order, as a job that is dispatched goes from the first to the second: not every server that speaks
-                // Redis looks at all keys of a command at the same moment.
-                for (var i = 0; i < chunk.Length; i++) (redisKeys[2 * i], redisKeys[(2 * i) + 1]) = (_groupKeys.Jobs(chunk[i]), _groupKeys.Active(chunk[i]));
-                var count = await redis.Database.KeyExistsAsync(redisKeys).ConfigureAwait(false);
-                return count == 0 ? [] : Array.ConvertAll(chunk, key => new JobSnapshot(key, _groupKeys.Active(key), _groupKeys.Jobs(key)));
-            },
-            cancellationToken).ConfigureAwait(false);
-        List<JobSnapshot> busy = [.. looks.SelectMany(look => look)];
+        var candidates = await FindChunksAsync(keys, ManyGroups, cancellationToken).ConfigureAwait(false);
+        if (candidates.Count > 0) candidates = await FindChunksAsync(candidates, FewGroups, cancellationToken).ConfigureAwait(false);
+        var busy = candidates.ConvertAll(key => new JobSnapshot(key, _groupKeys.Active(key), _groupKeys.Jobs(key)));
         foreach (var (group, jobs) in busy.Zip(await LookAsync(busy, cancellationToken).ConfigureAwait(false))) group.Jobs = jobs;
         busy.RemoveAll(group => group.Jobs.Count == 0);
         return busy;
@@ -61,6 +53,26 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
             if (waiting.Count == 0 || left <= TimeSpan.Zero) return (waiting, anyTried);
             await Task.Delay(pause < left ? pause : left, timeProvider, cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>Those of the aggregates that are in one command with some that have a job.</summary>
+    private async Task<List<ReadOnlyMemory<byte>>> FindChunksAsync(
+        IEnumerable<ReadOnlyMemory<byte>> keys, int chunkSize, CancellationToken cancellationToken)
+    {
+        var looks = await ChunkedCommands.SendAsync(
+            keys,
+            chunkSize,
+            async chunk =>
+            {
+                var redisKeys = new RedisKey[chunk.Length * 2];
+
+                // In this order, as a job that is dispatched goes from the first to the second: not every server that speaks
+                // Redis looks at all keys of a command at the same moment.
+                for (var i = 0; i < chunk.Length; i++) (redisKeys[2 * i], redisKeys[(2 * i) + 1]) = (_groupKeys.Jobs(chunk[i]), _groupKeys.Active(chunk[i]));
+                return await redis.Database.KeyExistsAsync(redisKeys).ConfigureAwait(false) == 0 ? [] : chunk;
+            },
+            cancellationToken).ConfigureAwait(false);
+        return [.. looks.SelectMany(look => look)];
     }
 
     private Task<Dictionary<RedisValue, double>[]> LookAsync(List<JobSnapshot> groups, CancellationToken cancellationToken) => Task.WhenAll(groups.Select(async group =>

@@ -40,13 +40,24 @@ internal sealed class BatchAggregate
     public long EventsFolded { get; private set; }
 
     /// <summary>Rows of any event id when last looked at.</summary>
-    public long RowsSeen { get; set; }
+    public long RowsSeen { get; private set; }
 
     /// <summary>Whether an event folded had only just been inserted, so that its live job may not be staged yet.</summary>
     public bool IsFresh { get; private set; }
 
+    /// <summary>Whether rows came in after it was read.</summary>
+    public bool HasGrown { get; private set; }
+
     /// <summary>The aggregate's identity. Makes it up each time.</summary>
     public AggregateKey ToKey() => _prefix.Key(IdUtf8);
+
+    /// <summary>Notes how many rows there are by now. Returns whether that is more than there were.</summary>
+    public bool Grow(long rows)
+    {
+        if (rows <= RowsSeen) return false;
+        RowsSeen = rows;
+        return HasGrown = true;
+    }
 
     /// <summary>Takes over what a stream found. May come again: the last one counts.</summary>
     /// <param name="fold">What was found.</param>

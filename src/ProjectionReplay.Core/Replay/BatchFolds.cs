@@ -150,15 +150,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
             },
             cancellationToken).ConfigureAwait(false);
 
-        var grown = new List<BatchAggregate>();
-        foreach (var (aggregate, count) in counts)
-        {
-            if (count <= aggregate.RowsSeen) continue;
-            aggregate.RowsSeen = count;
-            grown.Add(aggregate);
-        }
-
-        return grown;
+        return [.. counts.Where(found => found.Aggregate.Grow(found.Count)).Select(found => found.Aggregate)];
     }
 
     private async ValueTask<bool> HasGrownAsync(BatchAggregate aggregate, CancellationToken cancellationToken)

@@ -20,7 +20,22 @@ namespace ProjectionReplay.Replay;
 /// </summary>
 internal sealed class BatchSettlement(BatchContext context, int number, BatchFolds folds)
 {
+    private HashSet<ReadOnlyMemory<byte>> _hadJobs = [];
     private List<BatchAggregate> _busy = [];
+
+    /// <summary>
+    /// Waits until no job is at work that was before the aggregates were marked. Looks for staged ones on the way, so that
+    /// few aggregates have to be looked at again.
+    /// </summary>
+    /// <param name="keys">The aggregates' key strings, UTF-8.</param>
+    /// <param name="cancellationToken">Abandons the wait.</param>
+    /// <exception cref="ReplayException">Some jobs did not end.</exception>
+    public async Task DrainAsync(IEnumerable<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken)
+    {
+        var snapshots = await SnapshotAsync(keys, cancellationToken).ConfigureAwait(false);
+        _hadJobs = [.. snapshots.Select(snapshot => snapshot.Key)];
+        await DrainActiveAsync(_hadJobs, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Lets live handlers skip what was folded of those aggregates that they have jobs for.</summary>
     /// <param name="replayed">Key strings, UTF-8, and cutoffs of others, which an earlier replay accounts for.</param>
@@ -90,12 +105,16 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
             token => context.Markers.SetCutoffsAsync(cutoffs.Select(cutoff => new HashEntry(cutoff.Key, cutoff.Cutoff)), token),
             cancellationToken);
 
-    /// <summary>Those of the aggregates that a live job is staged or at work for.</summary>
+    /// <summary>
+    /// Those of the aggregates that a live job is staged or at work for. Of most nobody has to ask: no job was there when they
+    /// were marked, and those for what was folded had all been staged by then.
+    /// </summary>
     private async Task<List<BatchAggregate>> FindBusyAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
     {
         if (context.Reporter.AreWorkersIdle) return [];
         await LetJobsBeStagedAsync(aggregates, cancellationToken).ConfigureAwait(false);
-        var busy = await SnapshotAsync(aggregates.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyUtf8), cancellationToken).ConfigureAwait(false);
+        var open = aggregates.Where(aggregate => aggregate.Cutoff is not null && (aggregate.IsFresh || aggregate.HasGrown || _hadJobs.Contains(aggregate.KeyUtf8)));
+        var busy = await SnapshotAsync(open.Select(aggregate => aggregate.KeyUtf8), cancellationToken).ConfigureAwait(false);
         if (busy.Count == 0) return [];
         var keys = busy.Select(snapshot => snapshot.Key).ToHashSet();
         return [.. aggregates.Where(aggregate => keys.Contains(aggregate.KeyUtf8))];
@@ -107,10 +126,16 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
 
         // A job that is at work may have asked before the cutoff stood: it meets it when it is tried again.
         var keys = busy.Select(aggregate => aggregate.KeyUtf8).ToList();
+        await DrainActiveAsync(keys, cancellationToken).ConfigureAwait(false);
+        await WaitForAsync(await SnapshotAsync(keys, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task DrainActiveAsync(IReadOnlyCollection<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken)
+    {
+        if (keys.Count == 0) return;
         var stuck = await context.Faults.CallAsync(
             Server.Redis, "Watching jobs in flight", token => context.Drain.WaitAsync(keys, context.Options.DrainTimeout, token), cancellationToken).ConfigureAwait(false);
         if (stuck.Count > 0) throw DrainFailure.Create(context, stuck, "were in flight did not end");
-        await WaitForAsync(await SnapshotAsync(keys, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The job of an event that had only just been inserted when it was read is staged a moment later.</summary>
@@ -122,7 +147,7 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
     }
 
     private Task<List<JobSnapshot>> SnapshotAsync(IEnumerable<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
-        Server.Redis, "Looking for staged jobs", token => context.StagedJobs.SnapshotAsync(keys, token), cancellationToken);
+        Server.Redis, "Looking for jobs", token => context.StagedJobs.SnapshotAsync(keys, token), cancellationToken);
 
     private void WarnOfLateness(List<BatchAggregate> late) => context.Reporter.Warn(string.Create(
         CultureInfo.InvariantCulture,

@@ -83,12 +83,7 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
     private async Task DrainAsync(CancellationToken cancellationToken)
     {
         var started = context.TimeProvider.GetTimestamp();
-        var stuck = await context.Faults.CallAsync(
-            Server.Redis,
-            "Watching jobs in flight",
-            token => context.Drain.WaitAsync(AllKeys, context.Options.DrainTimeout, token),
-            cancellationToken).ConfigureAwait(false);
-        if (stuck.Count > 0) throw DrainFailure.Create(context, stuck, "were in flight did not end");
+        await Settlement.DrainAsync(AllKeys, cancellationToken).ConfigureAwait(false);
         await report.StepAsync(
             "drain-batch", entry => entry with { Count = Count, DurationMs = Elapsed(started) }, cancellationToken).ConfigureAwait(false);
     }

@@ -19,22 +19,24 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
     public string? Without { get; init; }
 
     /// <summary>The first event is history: it has stood in the log from the start, and no live worker ever saw it.</summary>
-    public ProtocolState Start(int crashes) => ProtocolState.Initial(isCounter ? ReplayStep.Mark : ReplayStep.Load, crashes).With(0, EventStage.Done);
+    public ProtocolState Start(int crashes) => ProtocolState.Initial(isCounter ? ReplayStep.MarkAll : ReplayStep.Load, crashes).With(0, EventStage.Done);
 
     /// <summary>Everything that may happen next.</summary>
     public IEnumerable<(string What, ProtocolState Next)> Next(ProtocolState state)
     {
         foreach (var live in Live(state)) yield return live;
         foreach (var replay in Replay(state)) yield return replay;
-        if (state.CrashesLeft > 0 && state.Marker != ProtocolState.NoMarker && state.Step is not (ReplayStep.Mark or ReplayStep.RemoveStale))
+        if (state.CrashesLeft > 0 && state.Marker != ProtocolState.NoMarker && state.Step is not (ReplayStep.MarkAll or ReplayStep.RemoveStale))
         {
             // A counter that was half rebuilt is rebuilt again, over the old markers.
             yield return ("crash", state with
             {
-                Step = isCounter ? ReplayStep.Mark : ReplayStep.RemoveStale,
+                Step = isCounter ? ReplayStep.MarkAll : ReplayStep.RemoveStale,
                 CrashesLeft = state.CrashesLeft - 1,
                 DrainOn = -1,
                 Loaded = 0,
+                HasJobs = false,
+                IsFresh = false,
                 Watched = 0,
                 PutOff = 0,
                 IsStored = false,
@@ -125,27 +127,42 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
             case ReplayStep.RemoveStale:
                 yield return ("remove stale marker", state with { Marker = ProtocolState.NoMarker, Step = ReplayStep.Load });
                 break;
-            case ReplayStep.Mark:
-                yield return ("mark", state with { Marker = ProtocolState.Pending, DrainOn = state.Active, Step = ReplayStep.Drain });
+            // A rebuild marks everything before it reads anything.
+            case ReplayStep.MarkAll:
+                yield return ("mark all", state with { Marker = ProtocolState.Pending, DrainOn = state.Active, Step = ReplayStep.DrainAll });
                 break;
-            case ReplayStep.Drain when state.DrainOn < 0 || Without == "drain":
-                yield return ("drained", state with { DrainOn = -1, Step = isCounter ? ReplayStep.Empty : ReplayStep.CatchUp });
+            case ReplayStep.DrainAll when state.DrainOn < 0 || Without == "drain":
+                yield return ("drained all", state with { DrainOn = -1, Step = ReplayStep.Empty });
                 break;
             case ReplayStep.Empty:
                 yield return ("empty", state.WithStored(0) with { Contributed = 0, Step = ReplayStep.Load });
                 break;
 
-            // A rebuild has marked everything before it reads anything.
+            // What is not fresh has stood in the log for a while by now, and is staged. What is staged may be fresh.
             case ReplayStep.Load:
-                yield return ("load", state with { Loaded = inLog, Step = isCounter ? ReplayStep.FindJobs : ReplayStep.Mark });
+                var loaded = state with { Loaded = inLog, Step = ReplayStep.Mark };
+                if (Without == "freshness" || !HasUnstaged(loaded)) yield return ("load", loaded);
+                if (Without != "freshness") yield return ("load what is fresh", loaded with { IsFresh = true });
+                break;
+            case ReplayStep.Mark:
+                yield return ("mark", state with { Marker = ProtocolState.Pending, Step = ReplayStep.FindJobs });
+                break;
+            case ReplayStep.FindJobs:
+                yield return ("look for jobs", state with { HasJobs = HasJobs(state), DrainOn = state.Active, Step = ReplayStep.Drain });
+                break;
+            case ReplayStep.Drain when state.DrainOn < 0 || Without == "drain":
+                yield return ("drained", state with { DrainOn = -1, Step = isCounter ? ReplayStep.FindJobsAgain : ReplayStep.CatchUp });
                 break;
             case ReplayStep.CatchUp:
-                yield return ("catch up", state with { Loaded = Without == "catch up" ? state.Loaded : inLog, Step = ReplayStep.FindJobs });
+                yield return ("catch up", Without == "catch up" || inLog == state.Loaded
+                    ? state with { Step = ReplayStep.FindJobsAgain }
+                    : state with { Loaded = inLog, IsFresh = state.IsFresh || Without != "new jobs", Step = ReplayStep.FindJobsAgain });
                 break;
-
-            // What was loaded has stood in the log for a while by now, and is staged.
-            case ReplayStep.FindJobs when (state.Loaded & state.Where(EventStage.Appended, EventStage.Appended)) == 0 || Without == "grace":
-                yield return state.Where(EventStage.Staged, EventStage.Deferring) != 0 && Without != "jobs"
+            case ReplayStep.FindJobsAgain when !state.IsFresh && !state.HasJobs:
+                yield return ("had no job", state with { Step = ReplayStep.Store });
+                break;
+            case ReplayStep.FindJobsAgain when !HasUnstaged(state) || Without == "grace":
+                yield return HasJobs(state) && Without != "jobs"
                     ? ("find jobs", state with { Step = ReplayStep.SetCutoff })
                     : ("find no job", state with { Step = ReplayStep.Store });
                 break;
@@ -161,7 +178,7 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
             case ReplayStep.DrainAgain when state.DrainOn < 0:
                 yield return ("drained again", state with { Step = ReplayStep.WatchJobs });
                 break;
-            case ReplayStep.WatchJobs when (state.Loaded & state.Where(EventStage.Appended, EventStage.Appended)) == 0 || Without == "grace":
+            case ReplayStep.WatchJobs when !HasUnstaged(state) || Without == "grace":
                 yield return ("watch jobs", state with { Watched = state.Where(EventStage.Staged, EventStage.Deferring), PutOff = 0, Step = ReplayStep.MeetJobs });
                 break;
             case ReplayStep.MeetJobs when Members(state.Watched).All(job => IsBehindPutOff(state, job)):
@@ -183,12 +200,17 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
                 yield return ("load again", state with { Loaded = inLog, Step = ReplayStep.SetCutoff });
                 break;
             case ReplayStep.Unmark:
-                yield return ("unmark", state with { Marker = ProtocolState.NoMarker, Loaded = 0, Step = ReplayStep.Done });
+                yield return ("unmark", state with { Marker = ProtocolState.NoMarker, Loaded = 0, HasJobs = false, IsFresh = false, Step = ReplayStep.Done });
                 break;
             default:
                 break;
         }
     }
+
+    /// <summary>Whether the job of an event that was loaded is still to be staged.</summary>
+    private static bool HasUnstaged(ProtocolState state) => (state.Loaded & state.Where(EventStage.Appended, EventStage.Appended)) != 0;
+
+    private static bool HasJobs(ProtocolState state) => state.Where(EventStage.Staged, EventStage.Deferring) != 0;
 
     /// <summary>In a queue where jobs keep their places, one that was put off since holds up those behind it.</summary>
     private bool IsBehindPutOff(ProtocolState state, int job) =>

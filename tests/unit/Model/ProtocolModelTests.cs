@@ -31,6 +31,8 @@ public sealed class ProtocolModelTests
     [InlineData("drain", true, "folded 2 times")]
     [InlineData("catch up", false, "folded 0 times")]
     [InlineData("jobs", false, "folded 2 times")]
+    [InlineData("freshness", false, "folded 2 times")]
+    [InlineData("new jobs", false, "folded 2 times")]
     [InlineData("drain again", false, "folded 2 times")]
     [InlineData("grace", false, "folded 2 times")]
     [InlineData("late", false, "folded 0 times")]

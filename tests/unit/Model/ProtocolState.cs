@@ -18,12 +18,15 @@ internal enum EventStage
 /// <summary>What the replayer does next.</summary>
 internal enum ReplayStep
 {
+    MarkAll,
+    DrainAll,
+    Empty,
     Load,
     Mark,
-    Drain,
-    Empty,
-    CatchUp,
     FindJobs,
+    Drain,
+    CatchUp,
+    FindJobsAgain,
     SetCutoff,
     DrainAgain,
     WatchJobs,
@@ -67,6 +70,12 @@ internal readonly record struct ProtocolState
     public int DrainOn { get; init; }
 
     public int Loaded { get; init; }
+
+    /// <summary>Whether a job was found when the aggregate was marked.</summary>
+    public bool HasJobs { get; init; }
+
+    /// <summary>Whether a job may have been staged after it was marked, for an event that was loaded.</summary>
+    public bool IsFresh { get; init; }
 
     /// <summary>Jobs that have to meet the cutoff.</summary>
     public int Watched { get; init; }
