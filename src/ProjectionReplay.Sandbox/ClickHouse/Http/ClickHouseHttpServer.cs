@@ -42,6 +42,7 @@ internal sealed class ClickHouseHttpServer : IAsyncDisposable
             kestrel.Limits.MaxRequestHeadersTotalSize = LongestUrl;
             kestrel.Limits.MaxRequestBufferSize = LongestUrl * 2;
         });
+        builder.Services.AddSingleton<Microsoft.AspNetCore.Connections.IMemoryPoolFactory<byte>>(new LargeBlockPool());
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(2));
         _app = builder.Build();
         _app.Run(HandleAsync);
