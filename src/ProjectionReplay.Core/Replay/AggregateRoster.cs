@@ -43,17 +43,13 @@ internal sealed class ListedAggregates(IReadOnlyList<BatchAggregate> aggregates,
 /// <summary>Aggregates that nobody knows before their rows come: those of a planned batch.</summary>
 /// <param name="batch">Says which of a range count.</param>
 /// <param name="prefix">Tenant and type.</param>
-/// <param name="keys">Where the keys are kept.</param>
 /// <param name="found">Where the aggregates go.</param>
-internal sealed class FoundAggregates(PlannedBatch batch, AggregateKeyPrefix prefix, ByteBlocks keys, List<BatchAggregate> found) : IAggregateRoster
+internal sealed class FoundAggregates(PlannedBatch batch, AggregateKeyPrefix prefix, AggregateMemory found) : IAggregateRoster
 {
     public BatchAggregate? Find(ReadOnlySpan<byte> aggregateId)
     {
         if (!Utf8.IsValid(aggregateId)) throw ClickHouseEventLog.NotText("AggregateId", aggregateId);
-        if (!batch.Includes(prefix.AggregateType, aggregateId)) return null;
-        var aggregate = new BatchAggregate(prefix, aggregateId, rowCount: 0, keys);
-        found.Add(aggregate);
-        return aggregate;
+        return batch.Includes(prefix.AggregateType, aggregateId) ? found.Add(prefix, aggregateId) : null;
     }
 
     public void Finish()

@@ -8,22 +8,24 @@ namespace ProjectionReplay.Replay;
 /// </summary>
 internal sealed class BatchAggregate
 {
-    private readonly AggregateKeyPrefix _prefix;
+    private AggregateKeyPrefix _prefix = null!;
 
-    /// <summary>Creates one that nothing is folded of.</summary>
+    /// <summary>Makes it one that nothing is folded of. To be called before anything else.</summary>
     /// <param name="prefix">Tenant and type.</param>
     /// <param name="aggregateId">The id, UTF-8.</param>
     /// <param name="rowCount">See <see cref="RowsSeen"/>; 0 while nobody has looked.</param>
     /// <param name="keys">Where to keep the key.</param>
-    public BatchAggregate(AggregateKeyPrefix prefix, ReadOnlySpan<byte> aggregateId, long rowCount, ByteBlocks keys)
+    public void Start(AggregateKeyPrefix prefix, ReadOnlySpan<byte> aggregateId, long rowCount, ByteBlocks keys)
     {
         _prefix = prefix;
         KeyUtf8 = keys.Add(prefix.Utf8, aggregateId);
-        RowsSeen = rowCount;
+        Cutoff = null;
+        (RowsFolded, EventsFolded, RowsSeen) = (0, 0, rowCount);
+        (IsFresh, HasGrown) = (false, false);
     }
 
     /// <summary>The key string, UTF-8: the marker's field, and the group of the live queue.</summary>
-    public ReadOnlyMemory<byte> KeyUtf8 { get; }
+    public ReadOnlyMemory<byte> KeyUtf8 { get; private set; }
 
     /// <summary>The aggregate id as the log sends it.</summary>
     public ReadOnlySpan<byte> IdUtf8 => KeyUtf8.Span[_prefix.Utf8.Length..];

@@ -15,6 +15,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
 
     private IReadOnlyList<IStreamFold> _folds = [];
     private readonly List<(AggregateRange Range, long RowsRead)> _extents = [];
+    private AggregateMemory? _memory;
 
     /// <summary>The aggregates, in key order.</summary>
     public IReadOnlyList<BatchAggregate> Aggregates { get; private set; } = [];
@@ -28,10 +29,10 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
         var started = context.TimeProvider.GetTimestamp();
         var batch = await context.Faults.CallAsync(
             Server.ClickHouse, "Reading events", token => ahead.ReadAsync(index, report.AddEvents, token), cancellationToken).ConfigureAwait(false);
-        (Aggregates, ReadAt) = (batch.Aggregates, batch.ReadAt);
+        (_memory, Aggregates, ReadAt) = (batch.Found, batch.Found.Aggregates, batch.ReadAt);
         _extents.AddRange(batch.Extents);
         _folds = [batch.Fold];
-        TellRead("", batch.Extents.Sum(extent => extent.RowsRead), batch.Aggregates.Count, started);
+        TellRead("", batch.Extents.Sum(extent => extent.RowsRead), Aggregates.Count, started);
     }
 
     /// <summary>Folds aggregates, which are in key order and not folded yet, up to the last event that the log holds.</summary>
@@ -48,6 +49,16 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
     {
         await StoreAsync(_folds, cancellationToken).ConfigureAwait(false);
         _folds = [];
+    }
+
+    /// <summary>Forgets the aggregates, of which nothing is left to do.</summary>
+    public void Release()
+    {
+        Aggregates = [];
+
+        // A command to Redis that was given up, and made again, may lie in a queue still, and would be sent with other keys.
+        if (!context.Faults.HasRetried) _memory?.Return();
+        _memory = null;
     }
 
     /// <summary>Folds aggregates again that got events since they were folded. Cheap when none did: it counts rows.</summary>

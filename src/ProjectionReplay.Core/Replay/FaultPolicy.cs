@@ -34,6 +34,7 @@ internal sealed class FaultPolicy
         new(["LOADING", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "BUSY", "EXECABORT"], StringComparer.Ordinal);
 
     private readonly ResiliencePipeline _pipeline;
+    private volatile bool _hasRetried;
 
     /// <param name="messages">Where retries are told.</param>
     /// <param name="timeProvider">The clock that backoff goes by.</param>
@@ -52,14 +53,21 @@ internal sealed class FaultPolicy
                     arguments.Outcome.Exception is { } exception
                     && !arguments.Context.CancellationToken.IsCancellationRequested
                     && IsTransient(exception)),
-                OnRetry = arguments => messages.SendAsync(
-                    new ReplayVerboseMessage(string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"{arguments.Context.OperationKey}: {Describe(arguments.Outcome.Exception!)} Trying again in {arguments.RetryDelay.TotalSeconds:0.0} s ({arguments.AttemptNumber + 1} of {maxRetries}).")),
-                    arguments.Context.CancellationToken),
+                OnRetry = arguments =>
+                {
+                    _hasRetried = true;
+                    return messages.SendAsync(
+                        new ReplayVerboseMessage(string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"{arguments.Context.OperationKey}: {Describe(arguments.Outcome.Exception!)} Trying again in {arguments.RetryDelay.TotalSeconds:0.0} s ({arguments.AttemptNumber + 1} of {maxRetries}).")),
+                        arguments.Context.CancellationToken);
+                },
             })
             .Build();
     }
+
+    /// <summary>Whether any call was made again, so that an earlier one may still be under way.</summary>
+    public bool HasRetried => _hasRetried;
 
     /// <summary>Calls a server.</summary>
     /// <param name="server">The server, for messages.</param>

@@ -43,7 +43,10 @@ internal sealed record PlannedBatch(IReadOnlyList<AggregateRange> Ranges, int Ag
                         range,
                         (type, id, rowCount) =>
                         {
-                            if (Includes(type, id)) listed.Add(new BatchAggregate(prefix, id, rowCount, keys));
+                            if (!Includes(type, id)) return;
+                            var aggregate = new BatchAggregate();
+                            aggregate.Start(prefix, id, rowCount, keys);
+                            listed.Add(aggregate);
                         },
                         token).ConfigureAwait(false);
                 },

@@ -5,11 +5,11 @@ namespace ProjectionReplay.Replay;
 
 /// <summary>What reading a planned batch came to.</summary>
 /// <param name="Fold">The fold of its events.</param>
-/// <param name="Aggregates">The aggregates that were found, in key order.</param>
+/// <param name="Found">The aggregates that were found, in key order.</param>
 /// <param name="Extents">The ranges of the batch, each with all of its rows.</param>
 /// <param name="ReadAt">A moment, by the clock's timestamp, from which on rows may be missing.</param>
 internal sealed record ReadBatch(
-    IStreamFold Fold, List<BatchAggregate> Aggregates, IReadOnlyList<(AggregateRange Range, long RowsRead)> Extents, long ReadAt);
+    IStreamFold Fold, AggregateMemory Found, IReadOnlyList<(AggregateRange Range, long RowsRead)> Extents, long ReadAt);
 
 /// <summary>
 /// Reads planned batches that follow each other in the event log, and folds their events as they arrive. One query goes
@@ -40,8 +40,7 @@ internal sealed class ReadAhead(EventSelection selection, StreamReading reading,
     {
         var batch = batches[index];
         var fold = reading.StartFold();
-        var (keys, lastEventIds) = (new ByteBlocks(), new ByteBlocks());
-        var aggregates = new List<BatchAggregate>(batch.AggregateCount);
+        var found = AggregateMemory.Rent();
         var extents = new List<(AggregateRange Range, long RowsRead)>();
         var readAt = long.MaxValue;
         long folded = 0;
@@ -52,18 +51,19 @@ internal sealed class ReadAhead(EventSelection selection, StreamReading reading,
                 var query = await ContinueAsync(index, range, cancellationToken).ConfigureAwait(false);
                 readAt = Math.Min(readAt, query.StartedAt);
                 var prefix = new AggregateKeyPrefix(selection.TenantId, range.AggregateType);
-                var pass = new EventPass(fold, reading.Definition.EventTypes, new FoundAggregates(batch, prefix, keys, aggregates), lastEventIds);
+                var pass = new EventPass(fold, reading.Definition.EventTypes, new FoundAggregates(batch, prefix, found), found.LastEventIds);
                 await query.PassAsync(range, pass, count => addEvents(Count(count)), cancellationToken).ConfigureAwait(false);
                 query.UsedAt = reading.TimeProvider.GetTimestamp();
                 extents.Add((range, pass.RowsRead));
             }
 
-            return new ReadBatch(fold, aggregates, extents, readAt);
+            return new ReadBatch(fold, found, extents, readAt);
         }
         catch
         {
             addEvents(-folded);
             fold.Dispose();
+            found.Return();
             await DisposeAsync().ConfigureAwait(false);
             throw;
         }

@@ -193,7 +193,12 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
             },
             cancellationToken).ConfigureAwait(false);
         await report.StepAsync("unmark-batch", entry => entry with { Count = count }, cancellationToken).ConfigureAwait(false);
-        return count - _replayed.Count;
+        var replayed = count - _replayed.Count;
+
+        // From here on none of it is marked, whatever becomes of the batches behind.
+        _isMarked = false;
+        _folds.Release();
+        return replayed;
     }
 
     private Task CompleteAsync(IEnumerable<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
