@@ -13,11 +13,15 @@ public sealed class RowBinaryWriter : IDisposable
 {
     private const int FirstSegmentSize = 16 * 1024;
 
-    /// <summary>Large enough that a pool holds many, small enough that an unfinished one is no loss.</summary>
+    /// <summary>Small enough that an unfinished one is no loss.</summary>
     private const int LargestSegmentSize = 1024 * 1024;
 
     /// <summary>The longest unsigned LEB128 of 64 bits.</summary>
     private const int MaxVarUIntLength = 10;
+
+    // The shared pool keeps one of each size for every thread, and the last one to have used it: that would be as many
+    // megabytes again.
+    private static readonly WeakPool<byte[]> s_largeSegments = new();
 
     private readonly List<ArraySegment<byte>> _full = [];
     private byte[] _current = [];
@@ -53,7 +57,7 @@ public sealed class RowBinaryWriter : IDisposable
     /// <summary>Forgets what was written, and keeps the memory.</summary>
     public void Clear()
     {
-        foreach (var segment in _full) ArrayPool<byte>.Shared.Return(segment.Array!);
+        foreach (var segment in _full) Return(segment.Array!);
         _full.Clear();
         (_position, _fullLength) = (0, 0);
     }
@@ -127,8 +131,8 @@ public sealed class RowBinaryWriter : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var segment in _full) ArrayPool<byte>.Shared.Return(segment.Array!);
-        if (_current.Length > 0) ArrayPool<byte>.Shared.Return(_current);
+        foreach (var segment in _full) Return(segment.Array!);
+        if (_current.Length > 0) Return(_current);
         _full.Clear();
         (_current, _position, _fullLength) = ([], 0, 0);
     }
@@ -147,6 +151,18 @@ public sealed class RowBinaryWriter : IDisposable
         return true;
     }
 
+    private static byte[] Rent(int size)
+    {
+        if (size != LargestSegmentSize) return ArrayPool<byte>.Shared.Rent(size);
+        return s_largeSegments.TryTake(out var segment) ? segment : GC.AllocateUninitializedArray<byte>(LargestSegmentSize);
+    }
+
+    private static void Return(byte[] segment)
+    {
+        if (segment.Length == LargestSegmentSize) s_largeSegments.Give(segment);
+        else ArrayPool<byte>.Shared.Return(segment);
+    }
+
     private Span<byte> Reserve(int count)
     {
         if (_current.Length - _position < count) Grow(count);
@@ -158,7 +174,7 @@ public sealed class RowBinaryWriter : IDisposable
     private void Grow(int count)
     {
         var size = _current.Length == 0 ? FirstSegmentSize : Math.Min(_current.Length * 2L, LargestSegmentSize);
-        var next = ArrayPool<byte>.Shared.Rent((int)Math.Max(size, count));
+        var next = Rent((int)Math.Max(size, count));
         if (_position > 0)
         {
             _full.Add(new ArraySegment<byte>(_current, 0, _position));
@@ -166,7 +182,7 @@ public sealed class RowBinaryWriter : IDisposable
         }
         else if (_current.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(_current);
+            Return(_current);
         }
 
         (_current, _position) = (next, 0);

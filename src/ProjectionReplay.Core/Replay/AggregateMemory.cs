@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Replay;
@@ -10,7 +9,7 @@ namespace ProjectionReplay.Replay;
 /// </summary>
 internal sealed class AggregateMemory
 {
-    private static readonly ConcurrentBag<WeakReference<AggregateMemory>> s_idle = [];
+    private static readonly WeakPool<AggregateMemory> s_idle = new();
 
     private readonly List<BatchAggregate> _made = [];
     private readonly ByteBlocks _keys = new();
@@ -22,23 +21,21 @@ internal sealed class AggregateMemory
     public ByteBlocks LastEventIds { get; } = new();
 
     /// <summary>Memory without aggregates. May be called at any time.</summary>
-    public static AggregateMemory Rent()
-    {
-        while (s_idle.TryTake(out var idle))
-        {
-            if (idle.TryGetTarget(out var memory)) return memory;
-        }
-
-        return new AggregateMemory();
-    }
+    public static AggregateMemory Rent() => s_idle.TryTake(out var memory) ? memory : new AggregateMemory();
 
     /// <summary>Gives the memory to whoever needs some next. Its aggregates and their keys are of no meaning from here on.</summary>
     public void Return()
     {
+        Clear();
+        s_idle.Give(this);
+    }
+
+    /// <summary>Forgets the aggregates. Their keys and last event ids are written over from here on.</summary>
+    internal void Clear()
+    {
         Aggregates.Clear();
         _keys.Clear();
         LastEventIds.Clear();
-        s_idle.Add(new WeakReference<AggregateMemory>(this));
     }
 
     /// <summary>Adds an aggregate that nothing is folded of.</summary>
