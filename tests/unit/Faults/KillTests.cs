@@ -32,9 +32,18 @@ public sealed class KillTests(TestServers servers)
             }),
             .. cleaned.Select(async subject =>
             {
-                (await subject.RunAsync()).ShouldFailWith(ReplayError.PreviousRunFound);
-                await subject.CleanUpAsync();
-                (await subject.RunAsync()).ShouldSucceed();
+                var again = await subject.RunAsync();
+
+                // Batches are loaded before they are marked: while the second one is, the first may not be marked yet, and then
+                // nothing was begun.
+                if (phase != ReplayPhase.Load || again.Error is not null)
+                {
+                    again.ShouldFailWith(ReplayError.PreviousRunFound);
+                    await subject.CleanUpAsync();
+                    again = await subject.RunAsync();
+                }
+
+                again.ShouldSucceed();
                 await subject.AssertDoneAsync($"run again after a kill at {boundary} and Clear-ReplayMarker");
             }),
         ]);
