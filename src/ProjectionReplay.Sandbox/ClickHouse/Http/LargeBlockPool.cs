@@ -16,6 +16,7 @@ internal sealed class LargeBlockPool : MemoryPool<byte>, IMemoryPoolFactory<byte
     private const int MostKept = 256;
 
     private readonly ConcurrentBag<Block> _free = [];
+    private int _kept;
 
     /// <inheritdoc/>
     public override int MaxBufferSize => BlockLength;
@@ -27,7 +28,10 @@ internal sealed class LargeBlockPool : MemoryPool<byte>, IMemoryPoolFactory<byte
     public override IMemoryOwner<byte> Rent(int minBufferSize = -1)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(minBufferSize, BlockLength);
-        return _free.TryTake(out var block) ? block : new Block(this);
+        if (!_free.TryTake(out var block))
+            return new Block(this);
+        Interlocked.Decrement(ref _kept);
+        return block;
     }
 
     /// <inheritdoc/>
@@ -38,8 +42,11 @@ internal sealed class LargeBlockPool : MemoryPool<byte>, IMemoryPoolFactory<byte
 
     private void Return(Block block)
     {
-        if (_free.Count < MostKept)
+        // The bag's own count would stop all that use it.
+        if (Interlocked.Increment(ref _kept) <= MostKept)
             _free.Add(block);
+        else
+            Interlocked.Decrement(ref _kept);
     }
 
     private sealed class Block(LargeBlockPool pool) : IMemoryOwner<byte>
