@@ -27,15 +27,6 @@ public ref struct RowBinaryCursor
         return true;
     }
 
-    /// <summary>Reads a UInt16.</summary>
-    /// <returns>False when the bytes end before the value does; the cursor is then of no more use.</returns>
-    public bool TryReadUInt16(out ushort value)
-    {
-        if (!BinaryPrimitives.TryReadUInt16LittleEndian(_bytes[_position..], out value)) return false;
-        _position += sizeof(ushort);
-        return true;
-    }
-
     /// <summary>Reads a UInt64.</summary>
     /// <returns>False when the bytes end before the value does; the cursor is then of no more use.</returns>
     public bool TryReadUInt64(out ulong value)

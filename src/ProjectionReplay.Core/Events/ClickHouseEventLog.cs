@@ -14,6 +14,12 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
 {
     public const string TableName = "event_log";
 
+    /// <summary>
+    /// A number for the part that a row stands in. Servers name their parts alike, and a server that lags behind has other
+    /// rows: so it is of the server as well. Of 48 bits, it is as good as unique.
+    /// </summary>
+    private const string Part = "bitAnd(cityHash64(hostName(), serverUUID(), _part), 281474976710655)";
+
     // Read byte for byte, without asking for a conversion: of those types, and no others.
     private static readonly RequiredColumn[] Columns =
     [
@@ -31,9 +37,15 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         RequiredColumn.Any("CreatedAt"),
     ];
 
+    // A view or a distributed table has none, or none of its own.
+    private volatile bool _hasParts;
+
     /// <summary>Looks at the table. Reads no event.</summary>
     public async Task<TableInspection> InspectAsync(CancellationToken cancellationToken)
     {
+        var engines = await database.QueryTextsAsync(
+            "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = {table:String}", [new("table", "String", TableName)], columns: 1, cancellationToken).ConfigureAwait(false);
+        _hasParts = engines.Any(row => row[0].EndsWith("MergeTree", StringComparison.Ordinal));
         var found = await database.ReadColumnsAsync(TableName, cancellationToken).ConfigureAwait(false);
         return database.Describe(TableName, Columns).Judge(found);
     }
@@ -107,6 +119,25 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             [.. Bind(selection, range)],
             cancellationToken);
 
+    /// <summary>
+    /// Whether any row of a range stands in another part of the table than some: it came to the log since, or its part was
+    /// merged meanwhile. Cheap when none does, as the server need not open those parts.
+    /// </summary>
+    /// <param name="selection">Whose events, and which types.</param>
+    /// <param name="range">The aggregates.</param>
+    /// <param name="parts">What <see cref="EventReader.Parts"/> tells.</param>
+    /// <param name="cancellationToken">Abandons the query.</param>
+    public async Task<bool> HasRowsElsewhereAsync(
+        EventSelection selection, AggregateRange range, IReadOnlyList<ulong> parts, CancellationToken cancellationToken) =>
+        await ReadCountAsync(
+            $$"""
+            SELECT count()
+            FROM (SELECT 1 FROM event_log WHERE {{InRange(selection)}} AND {{Part}} NOT IN {parts:Array(UInt64)} LIMIT 1)
+            SETTINGS {{NoSkipIndexes}}
+            """,
+            [.. Bind(selection, range), new("parts", "Array(UInt64)", parts)],
+            cancellationToken).ConfigureAwait(false) > 0;
+
     /// <summary>The number of rows of an aggregate up to an event id.</summary>
     public Task<long> CountRowsUpToAsync(
         EventSelection selection, AggregateKey aggregate, ReadOnlyMemory<byte> lastEventId, CancellationToken cancellationToken)
@@ -161,22 +192,22 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             columns.HasFlag(EventColumns.Traceparent) ? ", ProcessingTraceparent" : "");
 
         // The parts of the table are merged row by row, which for a LowCardinality column costs as much as for all others
-        // together. So a type goes by its number, twice that and one more when the row is fresh; and that is sorted by, so that
-        // it is made before the merge, not after.
+        // together. So a type goes by its number, twice that and one more when the row is fresh, in the lowest 16 bits; and
+        // that is sorted by, so that it is made before the merge, not after. Above it stands the number of the part.
         // Streams are formatted side by side: each on several threads at once would only cost copies.
         var sql = $$"""
             SELECT AggregateId, EventId,
-                toUInt16(2 * indexOf({eventTypes:Array(String)}, EventType) + (CreatedAt > now64(3) - toIntervalMillisecond({freshness:UInt32}))) AS TypeAndFreshness,
+                toUInt64(2 * indexOf({eventTypes:Array(String)}, EventType) + (CreatedAt > now64(3) - toIntervalMillisecond({freshness:UInt32}))){{(_hasParts ? $" + bitShiftLeft({Part}, 16)" : "")}} AS TypeAndPart,
                 EventTimestamp{{optional}}
             FROM event_log
             WHERE {{Wanted(selection)}}
-            ORDER BY AggregateId, EventTimestamp, EventId, TypeAndFreshness
+            ORDER BY AggregateId, EventTimestamp, EventId, TypeAndPart
             SETTINGS optimize_read_in_order = 1, {{NoSkipIndexes}}, output_format_parallel_formatting = 0
             """;
 
         var rows = await database.QueryAsync(
             sql, [.. Bind(selection, range), new("freshness", "UInt32", (uint)freshness.TotalMilliseconds)], pageSize, cancellationToken).ConfigureAwait(false);
-        return new EventReader(rows, columns);
+        return new EventReader(rows, columns) { Parts = _hasParts ? new PartsSeen() : null };
     }
 
     /// <summary>

@@ -9,6 +9,10 @@ namespace ProjectionReplay.Events;
 internal sealed class EventReader(RowBinaryReader rows, EventColumns columns) : IAsyncDisposable
 {
     private int _rowLength;
+    private ulong _part;
+
+    /// <summary>The parts of the table that rows came from, of those left behind; null when the table has none.</summary>
+    public PartsSeen? Parts { get; init; }
 
     /// <summary>Waits for more rows. False when there are none left.</summary>
     public ValueTask<bool> FillAsync(CancellationToken cancellationToken) => rows.FillAsync(cancellationToken);
@@ -22,7 +26,7 @@ internal sealed class EventReader(RowBinaryReader rows, EventColumns columns) : 
         var cursor = new RowBinaryCursor(rows.Buffered);
         if (!cursor.TryReadString(out var aggregateId)
             || !cursor.TryReadString(out var eventId)
-            || !cursor.TryReadUInt16(out var typeAndFreshness)
+            || !cursor.TryReadUInt64(out var typeAndPart)
             || !cursor.TryReadUInt64(out var timestamp))
         {
             return false;
@@ -39,20 +43,24 @@ internal sealed class EventReader(RowBinaryReader rows, EventColumns columns) : 
         {
             AggregateId = aggregateId,
             EventId = eventId,
-            EventType = (typeAndFreshness >> 1) - 1,
+            EventType = ((ushort)typeAndPart >> 1) - 1,
             Timestamp = (long)timestamp,
-            IsFresh = (typeAndFreshness & 1) != 0,
+            IsFresh = (typeAndPart & 1) != 0,
             OccurredAt = (long)(occurredAt > 0 ? occurredAt : timestamp),
             Version = version,
             Payload = payload,
             Traceparent = traceparent,
         };
-        _rowLength = cursor.Position;
+        (_rowLength, _part) = (cursor.Position, typeAndPart >> 16);
         return true;
     }
 
     /// <summary>Leaves the row behind that was looked at last.</summary>
-    public void Advance() => rows.Advance(_rowLength);
+    public void Advance()
+    {
+        rows.Advance(_rowLength);
+        Parts?.Add(_part);
+    }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => rows.DisposeAsync();

@@ -14,9 +14,9 @@ internal sealed record StreamReading(
 
 /// <summary>What a stream came to.</summary>
 /// <param name="Fold">The fold of its events.</param>
-/// <param name="RowsRead">All rows of the stream's range, those of aggregates that are not the stream's included.</param>
+/// <param name="Extent">The stream's range, with all of its rows.</param>
 /// <param name="ReadAt">A moment, by the clock's timestamp, at which the query was under way.</param>
-internal readonly record struct FoldedStream(IStreamFold Fold, long RowsRead, long ReadAt);
+internal readonly record struct FoldedStream(IStreamFold Fold, ReadExtent Extent, long ReadAt);
 
 /// <summary>
 /// Aggregates of one type that stand together in key order: read with one query, and folded as their events arrive.
@@ -75,6 +75,7 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
             var reader = await reading.EventLog.ReadAsync(
                 selection, Range, reading.Definition.Columns, reading.Options.StagingGrace, reading.Options.BatchSize, cancellationToken).ConfigureAwait(false);
             var readAt = reading.TimeProvider.GetTimestamp();
+            IReadOnlyList<ulong>? parts;
             await using (reader.ConfigureAwait(false))
             {
                 while (await reader.FillAsync(cancellationToken).ConfigureAwait(false))
@@ -88,10 +89,12 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
                     addEvents(pass.Folded - reported);
                     reported = pass.Folded;
                 }
+
+                parts = reader.Parts?.ToList();
             }
 
             pass.Finish();
-            return new FoldedStream(fold, pass.RowsRead, readAt);
+            return new FoldedStream(fold, new ReadExtent(Range, pass.RowsRead, parts), readAt);
         }
         catch
         {

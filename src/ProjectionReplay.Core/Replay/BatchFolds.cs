@@ -14,7 +14,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
     private const int FewAggregates = 32;
 
     private IReadOnlyList<IStreamFold> _folds = [];
-    private readonly List<(AggregateRange Range, long RowsRead)> _extents = [];
+    private readonly List<ReadExtent> _extents = [];
     private AggregateMemory? _memory;
 
     /// <summary>The aggregates, in key order.</summary>
@@ -32,7 +32,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
         (_memory, Aggregates, ReadAt) = (batch.Found, batch.Found.Aggregates, batch.ReadAt);
         _extents.AddRange(batch.Extents);
         _folds = [batch.Fold];
-        TellRead("", batch.Extents.Sum(extent => extent.RowsRead), Aggregates.Count, started);
+        TellRead("", batch.Extents.Sum(extent => extent.Rows), Aggregates.Count, started);
     }
 
     /// <summary>Folds aggregates, which are in key order and not folded yet, up to the last event that the log holds.</summary>
@@ -40,8 +40,8 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
     {
         Aggregates = aggregates;
         var results = await FoldAsync(AggregateStream.Cut(context.Selection, aggregates, context.Options.Concurrency), cancellationToken).ConfigureAwait(false);
-        foreach (var (stream, result) in results) _extents.Add((stream.Range, result.RowsRead));
-        _folds = [.. results.Select(loaded => loaded.Folded.Fold)];
+        _extents.AddRange(results.Select(loaded => loaded.Extent));
+        _folds = [.. results.Select(loaded => loaded.Fold)];
     }
 
     /// <summary>Stores everything that was folded, and lets go of it.</summary>
@@ -61,7 +61,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
         _memory = null;
     }
 
-    /// <summary>Folds aggregates again that got events since they were folded. Cheap when none did: it counts rows.</summary>
+    /// <summary>Folds aggregates again that got events since they were folded. Cheap when none did.</summary>
     /// <returns>How many did.</returns>
     public async Task<int> CatchUpAsync(CancellationToken cancellationToken)
     {
@@ -73,8 +73,8 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
     }
 
     /// <summary>
-    /// Looks which aggregates have more rows up to their cutoff than were folded. Cheap when there is nothing new: it
-    /// counts rows, and reads event ids only of aggregates that have a new one.
+    /// Looks which aggregates have more rows up to their cutoff than were folded. Cheap when there is nothing new: it reads
+    /// event ids only of aggregates that have a new one.
     /// </summary>
     /// <param name="aggregates">The aggregates to look at, in key order.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
@@ -103,7 +103,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
             : AggregateStream.Cut(context.Selection, aggregates, context.Options.Concurrency);
         var results = await FoldAsync(streams, cancellationToken).ConfigureAwait(false);
         report.AddEvents(-foldedBefore);
-        return [.. results.Select(again => again.Folded.Fold)];
+        return [.. results.Select(again => again.Fold)];
     }
 
     /// <summary>Stores the folds of some of the aggregates, and disposes them.</summary>
@@ -128,17 +128,23 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
         var grown = new HashSet<BatchAggregate>();
         for (var i = 0; i < _extents.Count; i++)
         {
-            var (range, rowsRead) = _extents[i];
+            var (range, rows, parts) = _extents[i];
+
+            // Merged parts are unknown too, and hold nothing new as a rule.
+            if (parts is not null && !await HasRowsElsewhereAsync(range, parts, cancellationToken).ConfigureAwait(false)) continue;
             var count = await context.Faults.CallAsync(
                 Server.ClickHouse, "Counting events again", token => context.Servers.EventLog.CountRowsAsync(context.Selection, range, token), cancellationToken).ConfigureAwait(false);
-            if (count == rowsRead) continue;
+            if (count == rows) continue;
             byId ??= aggregates.ToDictionary(aggregate => aggregate.ToKey());
             grown.UnionWith(await FindGrownAsync(range, byId, cancellationToken).ConfigureAwait(false));
-            _extents[i] = (range, count);
+            _extents[i] = _extents[i] with { Rows = count };
         }
 
         return grown.Count == 0 ? [] : [.. aggregates.Where(grown.Contains)];
     }
+
+    private Task<bool> HasRowsElsewhereAsync(AggregateRange range, IReadOnlyList<ulong> parts, CancellationToken cancellationToken) => context.Faults.CallAsync(
+        Server.ClickHouse, "Looking for new events", token => context.Servers.EventLog.HasRowsElsewhereAsync(context.Selection, range, parts, token), cancellationToken);
 
     private async Task<List<BatchAggregate>> FindGrownAsync(
         AggregateRange range, Dictionary<AggregateKey, BatchAggregate> byId, CancellationToken cancellationToken)
@@ -175,7 +181,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
         return count > aggregate.RowsFolded;
     }
 
-    private async Task<List<(AggregateStream Stream, FoldedStream Folded)>> FoldAsync(List<AggregateStream> streams, CancellationToken cancellationToken)
+    private async Task<FoldedStream[]> FoldAsync(List<AggregateStream> streams, CancellationToken cancellationToken)
     {
         var results = new FoldedStream[streams.Count];
         await InParallelAsync(
@@ -185,11 +191,11 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
                 var started = context.TimeProvider.GetTimestamp();
                 results[index] = await context.Faults.CallAsync(
                     Server.ClickHouse, "Reading events", retry => streams[index].FoldAsync(context.Reading, report.AddEvents, retry), token).ConfigureAwait(false);
-                TellRead($"stream {index + 1} of {streams.Count} ", results[index].RowsRead, streams[index].Aggregates.Count, started);
+                TellRead($"stream {index + 1} of {streams.Count} ", results[index].Extent.Rows, streams[index].Aggregates.Count, started);
             },
             cancellationToken).ConfigureAwait(false);
         foreach (var result in results) ReadAt = Math.Max(ReadAt, result.ReadAt);
-        return [.. streams.Zip(results)];
+        return results;
     }
 
     private void TellRead(string what, long rows, int aggregates, long started) => context.Reporter.Debug(string.Create(

@@ -9,7 +9,7 @@ namespace ProjectionReplay.Replay;
 /// <param name="Extents">The ranges of the batch, each with all of its rows.</param>
 /// <param name="ReadAt">A moment, by the clock's timestamp, from which on rows may be missing.</param>
 internal sealed record ReadBatch(
-    IStreamFold Fold, AggregateMemory Found, IReadOnlyList<(AggregateRange Range, long RowsRead)> Extents, long ReadAt);
+    IStreamFold Fold, AggregateMemory Found, IReadOnlyList<ReadExtent> Extents, long ReadAt);
 
 /// <summary>
 /// Reads planned batches that follow each other in the event log, and folds their events as they arrive. One query goes
@@ -41,7 +41,7 @@ internal sealed class ReadAhead(EventSelection selection, StreamReading reading,
         var batch = batches[index];
         var fold = reading.StartFold();
         var found = AggregateMemory.Rent();
-        var extents = new List<(AggregateRange Range, long RowsRead)>();
+        var extents = new List<ReadExtent>();
         var readAt = long.MaxValue;
         long folded = 0;
         try
@@ -54,7 +54,7 @@ internal sealed class ReadAhead(EventSelection selection, StreamReading reading,
                 var pass = new EventPass(fold, reading.Definition.EventTypes, new FoundAggregates(batch, prefix, found), found.LastEventIds);
                 await query.PassAsync(range, pass, count => addEvents(Count(count)), cancellationToken).ConfigureAwait(false);
                 query.UsedAt = reading.TimeProvider.GetTimestamp();
-                extents.Add((range, pass.RowsRead));
+                extents.Add(new ReadExtent(range, pass.RowsRead, query.Parts));
             }
 
             return new ReadBatch(fold, found, extents, readAt);
@@ -123,6 +123,9 @@ internal sealed class ReadAhead(EventSelection selection, StreamReading reading,
         private bool _isAtEnd;
 
         public long StartedAt => startedAt;
+
+        /// <summary>The parts of the table that it reads, as far as rows have arrived.</summary>
+        public IReadOnlyList<ulong>? Parts => reader.Parts?.ToList();
 
         /// <summary>When rows were taken last; the reader sees to it.</summary>
         public long UsedAt { get; set; }

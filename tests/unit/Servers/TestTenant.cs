@@ -64,10 +64,10 @@ internal sealed class TestTenant(TestServers servers, string? id = null)
         return eventId;
     }
 
-    /// <summary>Puts the events added so far into the event log.</summary>
-    public async Task<TestTenant> AppendAsync()
+    /// <summary>Puts the events added so far into the event log, or another table that is one.</summary>
+    public async Task<TestTenant> AppendAsync(string table = "event_log")
     {
-        if (_rows.Length > 0) await servers.InsertAsync("event_log", _rows.ToString());
+        if (_rows.Length > 0) await servers.InsertAsync(table, _rows.ToString());
         _rows.Clear();
         return this;
     }
