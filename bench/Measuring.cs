@@ -26,8 +26,8 @@ internal static class Measuring
         for (var round = 0; round < options.Rounds; round++)
         {
             string[] tenants = options.Tenants == 1 ? [ChildProcess.Tenant] : [.. Enumerable.Range(0, options.Tenants).Select(number => $"tenant{number}")];
+            await EmptyAsync(target, projection.Definition);
             if (!options.IsDryRun) raw.Add(await ReadRawAsync(target, projection.Definition, tenants));
-            if (projection.Definition.Store == ProjectionStoreKind.Postgres) await EmptyCountersAsync(target);
             var (ownBefore, enginesBefore) = (Environment.CpuUsage.TotalTime.TotalSeconds, CpuSeconds(target.EnginesProcessId));
             var started = Stopwatch.GetTimestamp();
             (events, aggregates) = (0, 0);
@@ -122,12 +122,8 @@ internal static class Measuring
             """;
 
         using var client = new HttpClient();
-        using var content = new StringContent(sql);
-        var url = new Uri(target.ClickHouseUrl);
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://{url.Host}:{url.Port}/?database={url.AbsolutePath.Trim('/')}") { Content = content };
         var started = Stopwatch.GetTimestamp();
-        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        response.EnsureSuccessStatusCode();
+        using var response = await QueryAsync(client, target, sql);
         await using var stream = await response.Content.ReadAsStreamAsync();
         var buffer = new byte[256 * 1024];
         while (await stream.ReadAsync(buffer) > 0)
@@ -139,6 +135,31 @@ internal static class Measuring
 
         // The tenant and the built-in types hold nothing that needs more.
         static string Literal(string text) => $"'{text}'";
+    }
+
+    private static async Task<HttpResponseMessage> QueryAsync(HttpClient client, MeasureTarget target, string sql)
+    {
+        var url = new Uri(target.ClickHouseUrl);
+        using var content = new StringContent(sql);
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://{url.Host}:{url.Port}/?database={url.AbsolutePath.Trim('/')}") { Content = content };
+        var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        return response.EnsureSuccessStatusCode();
+    }
+
+    /// <summary>
+    /// Makes every round what a backfill is, a replay into a table that has nothing yet. The rows of earlier rounds would be
+    /// merged meanwhile, during the raw reading too.
+    /// </summary>
+    private static async Task EmptyAsync(MeasureTarget target, ProjectionDefinition definition)
+    {
+        if (definition.Store == ProjectionStoreKind.Postgres)
+        {
+            await EmptyCountersAsync(target);
+            return;
+        }
+
+        using var client = new HttpClient();
+        using var response = await QueryAsync(client, target, $"TRUNCATE TABLE {definition.Table}");
     }
 
     private static async Task EmptyCountersAsync(MeasureTarget target)
