@@ -74,6 +74,14 @@ public sealed class RowBinaryWriter : IDisposable
     /// <summary>String, from its UTF-8.</summary>
     internal void WriteUtf8(ReadOnlySpan<byte> utf8)
     {
+        if (utf8.Length < 0x80)
+        {
+            var reserved = Reserve(1 + utf8.Length);
+            reserved[0] = (byte)utf8.Length;
+            utf8.CopyTo(reserved[1..]);
+            return;
+        }
+
         WriteVarUInt((uint)utf8.Length);
         utf8.CopyTo(Reserve(utf8.Length));
     }

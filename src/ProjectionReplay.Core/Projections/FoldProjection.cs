@@ -38,6 +38,12 @@ public abstract class FoldProjection<TState> : IFoldProjection
     /// <summary>Whether a final state is worth a row. The default is yes.</summary>
     public virtual bool ShouldStore(TState state) => true;
 
+    /// <summary>
+    /// Makes a state that is not needed any more one that nothing was folded into, so that it can be used again. The default
+    /// is that it cannot.
+    /// </summary>
+    internal virtual bool TryRenew(TState state) => false;
+
     /// <summary>Creates the store for one run.</summary>
     public abstract IProjectionStore<TState> CreateStore(StoreConnections connections);
 

@@ -37,14 +37,14 @@ internal static class Ksuid
     public static string Create(string resource, long milliseconds, string tenantId, string entityId)
     {
         Span<byte> encoded = stackalloc byte[EncodedLength];
-        Write(encoded, milliseconds, tenantId, entityId);
+        Write(encoded, milliseconds, tenantId, Encoding.UTF8.GetBytes(entityId));
         Span<char> characters = stackalloc char[EncodedLength];
         Ascii.ToUtf16(encoded, characters, out _);
         return string.Concat(resource, "_", characters);
     }
 
     /// <summary>Writes what stands behind the resource and the underscore, as ASCII.</summary>
-    public static void Write(Span<byte> destination, long milliseconds, string tenantId, string entityId)
+    public static void Write(Span<byte> destination, long milliseconds, string tenantId, ReadOnlySpan<byte> entityId)
     {
         Span<byte> payload = stackalloc byte[PayloadLength];
         var seconds = Math.DivRem(milliseconds, 1000, out var rest) - (rest < 0 ? 1 : 0);
@@ -61,15 +61,16 @@ internal static class Ksuid
         Encode(payload, destination[..EncodedLength]);
     }
 
-    private static void Hash(string tenantId, string entityId, Span<byte> destination)
+    private static void Hash(string tenantId, ReadOnlySpan<byte> entityId, Span<byte> destination)
     {
         const int MaxStackLength = 512;
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        var maxLength = Encoding.UTF8.GetMaxByteCount(tenantId.Length + entityId.Length + 1);
+        var maxLength = Encoding.UTF8.GetMaxByteCount(tenantId.Length) + 1 + entityId.Length;
         var text = maxLength <= MaxStackLength ? stackalloc byte[MaxStackLength] : new byte[maxLength];
         var length = Encoding.UTF8.GetBytes(tenantId, text);
         text[length++] = (byte)':';
-        length += Encoding.UTF8.GetBytes(entityId, text[length..]);
+        entityId.CopyTo(text[length..]);
+        length += entityId.Length;
         var sha256 = t_sha256 ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         sha256.AppendData(text[..length]);
         sha256.GetHashAndReset(hash);

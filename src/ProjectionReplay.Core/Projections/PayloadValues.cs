@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Projections;
@@ -70,6 +71,36 @@ public ref struct PayloadValues
     {
         if (known.Length == 0) return RequiredText(field);
         return Expect(field, JsonTokenType.String, "a string").IsEmpty ? throw Missing(field) : known;
+    }
+
+    /// <summary><see cref="Text"/>, to where a state keeps it.</summary>
+    internal readonly void CopyText(PayloadField field, ref StateText text)
+    {
+        var json = Expect(field, JsonTokenType.String, "a string");
+        if (json.IsEmpty) text.Clear();
+        else Copy(json[1..^1], ref text);
+    }
+
+    /// <summary><see cref="RequiredText(PayloadField)"/>, to where a state keeps it.</summary>
+    internal readonly void CopyRequiredText(PayloadField field, ref StateText text)
+    {
+        var json = Expect(field, JsonTokenType.String, "a string");
+        if (json.IsEmpty) throw Missing(field);
+        Copy(json[1..^1], ref text);
+    }
+
+    /// <summary><see cref="TextUnlessKnown"/>, to where a state keeps it.</summary>
+    internal readonly void CopyTextUnlessKnown(PayloadField field, ref StateText text)
+    {
+        if (text.IsNone) CopyText(field, ref text);
+        else Expect(field, JsonTokenType.String, "a string");
+    }
+
+    /// <summary><see cref="RequiredTextUnlessKnown"/>, to where a state keeps it.</summary>
+    internal readonly void CopyRequiredTextUnlessKnown(PayloadField field, ref StateText text)
+    {
+        if (text.Utf8.IsEmpty) CopyRequiredText(field, ref text);
+        else if (Expect(field, JsonTokenType.String, "a string").IsEmpty) throw Missing(field);
     }
 
     /// <summary>A number as an IEEE double, or null. One beyond the range of a double is infinite, as in JavaScript.</summary>
@@ -157,6 +188,13 @@ public ref struct PayloadValues
         JsonTokenType.True or JsonTokenType.False => "true or false",
         _ => "null",
     };
+
+    private static void Copy(ReadOnlySpan<byte> json, ref StateText text)
+    {
+        if (json.Contains((byte)'\\')) text.Set(PayloadText.Decode(json, isEscaped: true));
+        else if (Utf8.IsValid(json)) text.Set(json);
+        else text.Set(PayloadText.Decode(json, isEscaped: false));
+    }
 
     /// <summary>A value as it stands in the JSON; nothing when it is absent or null.</summary>
     private readonly ReadOnlySpan<byte> Expect(PayloadField field, JsonTokenType token, string expected)

@@ -15,6 +15,7 @@ internal sealed class StreamFold<TState>(FoldProjection<TState> projection, ISta
     // before, so that one is kept outside the dictionary.
     private readonly List<ProjectedState<TState>> _states = [];
     private readonly Dictionary<string, int> _indexByKey = new(StringComparer.Ordinal);
+    private readonly Stack<TState> _spareStates = new();
     private string? _lastKey;
     private int _lastIndex;
 
@@ -36,6 +37,9 @@ internal sealed class StreamFold<TState>(FoldProjection<TState> projection, ISta
         foreach (ref readonly var projected in CollectionsMarshal.AsSpan(_states))
         {
             if (projection.ShouldStore(projected.State)) buffer.Add(projected, lastEventId);
+
+            // Other buffers may keep the state itself.
+            if (buffer is RowBuffer<TState> && projection.TryRenew(projected.State)) _spareStates.Push(projected.State);
         }
 
         _states.Clear();
@@ -66,7 +70,7 @@ internal sealed class StreamFold<TState>(FoldProjection<TState> projection, ISta
 
     private int Add(string key, in ReplayEvent replayEvent)
     {
-        _states.Add(new ProjectedState<TState>(replayEvent.Aggregate, key, projection.CreateState(replayEvent)));
+        _states.Add(new ProjectedState<TState>(replayEvent.Aggregate, key, _spareStates.TryPop(out var spare) ? spare : projection.CreateState(replayEvent)));
         return _states.Count - 1;
     }
 }

@@ -1,4 +1,5 @@
 using ProjectionReplay.ClickHouse;
+using ProjectionReplay.Projections;
 
 namespace ProjectionReplay.Stores;
 
@@ -54,6 +55,18 @@ public sealed class LatestRowTable<TState>
     /// <summary>A String column whose text is at hand as UTF-8.</summary>
     internal LatestRowTable<TState> Utf8String(string name, Utf8Text value) =>
         Add(name, "String", (row, writer) => writer.WriteUtf8(value(row)));
+
+    /// <summary>A String, or LowCardinality(String), column.</summary>
+    internal LatestRowTable<TState> Text(string name, Func<ProjectedState<TState>, StateText> value) =>
+        Add(name, "String", (row, writer) => writer.WriteUtf8(value(row).Utf8));
+
+    /// <summary>A Nullable(String) column.</summary>
+    internal LatestRowTable<TState> NullableText(string name, Func<ProjectedState<TState>, StateText> value) =>
+        Add(name, "Nullable(String)", (row, writer) =>
+        {
+            var text = value(row);
+            if (!writer.WriteIsNull(text.IsNone)) writer.WriteUtf8(text.Utf8);
+        });
 
     /// <summary>A Nullable(String) column.</summary>
     public LatestRowTable<TState> NullableString(string name, Func<ProjectedState<TState>, string?> value) =>

@@ -54,39 +54,45 @@ internal sealed class EvaluationStateProjection : FoldProjection<Evaluation>
     public override IProjectionStore<Evaluation> CreateStore(StoreConnections connections) =>
         new ClickHouseLatestRowStore<Evaluation>(connections.ClickHouse, EvaluationStateTable.Rows);
 
+    internal override bool TryRenew(Evaluation state)
+    {
+        state.Clear();
+        return true;
+    }
+
     private static void ApplyScheduled(Evaluation state, in PayloadValues payload, in ReplayEvent replayEvent)
     {
-        state.EvaluationId = payload.RequiredText(EvaluationId, replayEvent.Aggregate.AggregateId);
-        state.EvaluatorId = payload.RequiredText(EvaluatorId);
-        state.EvaluatorType = payload.RequiredText(EvaluatorType);
-        state.EvaluatorName = payload.Text(EvaluatorName);
-        state.TraceId = payload.Text(TraceId);
+        payload.CopyRequiredText(EvaluationId, ref state.EvaluationIdText);
+        payload.CopyRequiredText(EvaluatorId, ref state.EvaluatorIdText);
+        payload.CopyRequiredText(EvaluatorType, ref state.EvaluatorTypeText);
+        payload.CopyText(EvaluatorName, ref state.EvaluatorNameText);
+        payload.CopyText(TraceId, ref state.TraceIdText);
         state.IsGuardrail = payload.Flag(IsGuardrail) ?? false;
-        state.Status = "scheduled";
+        state.StatusText.Set("scheduled"u8);
         state.ScheduledAt = replayEvent.OccurredAt;
     }
 
     private static void ApplyStarted(Evaluation state, in PayloadValues payload, in ReplayEvent replayEvent)
     {
-        state.EvaluationId = payload.RequiredTextUnlessKnown(EvaluationId, state.EvaluationId);
-        state.EvaluatorId = payload.RequiredTextUnlessKnown(EvaluatorId, state.EvaluatorId);
-        state.EvaluatorType = payload.RequiredTextUnlessKnown(EvaluatorType, state.EvaluatorType);
-        state.EvaluatorName = payload.TextUnlessKnown(EvaluatorName, state.EvaluatorName);
-        state.TraceId = payload.TextUnlessKnown(TraceId, state.TraceId);
+        payload.CopyRequiredTextUnlessKnown(EvaluationId, ref state.EvaluationIdText);
+        payload.CopyRequiredTextUnlessKnown(EvaluatorId, ref state.EvaluatorIdText);
+        payload.CopyRequiredTextUnlessKnown(EvaluatorType, ref state.EvaluatorTypeText);
+        payload.CopyTextUnlessKnown(EvaluatorName, ref state.EvaluatorNameText);
+        payload.CopyTextUnlessKnown(TraceId, ref state.TraceIdText);
         state.IsGuardrail = payload.Flag(IsGuardrail) ?? state.IsGuardrail;
-        state.Status = "in_progress";
+        state.StatusText.Set("in_progress"u8);
         state.StartedAt = replayEvent.OccurredAt;
     }
 
     private static void ApplyCompleted(Evaluation state, in PayloadValues payload, in ReplayEvent replayEvent)
     {
-        state.EvaluationId = payload.RequiredTextUnlessKnown(EvaluationId, state.EvaluationId);
-        state.Status = payload.RequiredText(Status);
+        payload.CopyRequiredTextUnlessKnown(EvaluationId, ref state.EvaluationIdText);
+        payload.CopyRequiredText(Status, ref state.StatusText);
         state.Score = payload.Number(Score);
         state.Passed = payload.Flag(Passed);
-        state.Label = payload.Text(Label);
-        state.Details = payload.Text(Details);
-        state.Error = payload.Text(Error);
+        payload.CopyText(Label, ref state.LabelText);
+        payload.CopyText(Details, ref state.DetailsText);
+        payload.CopyText(Error, ref state.ErrorText);
         state.CompletedAt = replayEvent.OccurredAt;
     }
 }

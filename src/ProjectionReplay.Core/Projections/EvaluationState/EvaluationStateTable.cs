@@ -12,19 +12,19 @@ internal static class EvaluationStateTable
     public static readonly LatestRowTable<Evaluation> Rows = new LatestRowTable<Evaluation>("evaluation_states")
         .Utf8String("Id", RowId)
         .String("TenantId", row => row.Aggregate.TenantId)
-        .String("EvaluationId", row => row.State.EvaluationId)
+        .Text("EvaluationId", row => row.State.EvaluationIdText)
         .String("Version", _ => Version)
-        .String("EvaluatorId", row => row.State.EvaluatorId)
-        .String("EvaluatorType", row => row.State.EvaluatorType)
-        .NullableString("EvaluatorName", row => row.State.EvaluatorName)
-        .NullableString("TraceId", row => row.State.TraceId)
+        .Text("EvaluatorId", row => row.State.EvaluatorIdText)
+        .Text("EvaluatorType", row => row.State.EvaluatorTypeText)
+        .NullableText("EvaluatorName", row => row.State.EvaluatorNameText)
+        .NullableText("TraceId", row => row.State.TraceIdText)
         .Flag("IsGuardrail", row => row.State.IsGuardrail)
-        .String("Status", row => row.State.Status)
+        .Text("Status", row => row.State.StatusText)
         .NullableFloat64("Score", row => row.State.Score)
         .NullableFlag("Passed", row => row.State.Passed)
-        .NullableString("Label", row => row.State.Label)
-        .NullableString("Details", row => row.State.Details)
-        .NullableString("Error", row => row.State.Error)
+        .NullableText("Label", row => row.State.LabelText)
+        .NullableText("Details", row => row.State.DetailsText)
+        .NullableText("Error", row => row.State.ErrorText)
         .NullableDateTime64("ScheduledAt", row => row.State.ScheduledAt)
         .NullableDateTime64("StartedAt", row => row.State.StartedAt)
         .NullableDateTime64("CompletedAt", row => row.State.CompletedAt)
@@ -38,7 +38,7 @@ internal static class EvaluationStateTable
         if (state.RowId[0] == 0)
         {
             "evalstate_"u8.CopyTo(state.RowId);
-            Ksuid.Write(state.RowId["evalstate_".Length..], scheduledAt, tenantId, state.EvaluationId);
+            Ksuid.Write(state.RowId["evalstate_".Length..], scheduledAt, tenantId, state.EvaluationIdText.Utf8);
         }
 
         return state.RowId;
