@@ -70,7 +70,7 @@ internal sealed class BatchPlanner(int? aggregatesPerBatch, bool isExact)
     /// Where a batch is full unless its size is given: large enough that what a batch costs the servers does not count, small
     /// enough that live events wait a second or two, and that a short run has as many batches in hand as a long one.
     /// </summary>
-    private const long EventsPerBatch = 100_000;
+    private const long EventsPerBatch = 75_000;
 
     /// <summary>Markers, drain and ledger go by the aggregate: no more of them than that, however few events each has.</summary>
     private const long AggregatesPerBatch = EventsPerBatch / 3;

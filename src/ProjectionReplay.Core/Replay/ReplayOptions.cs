@@ -10,7 +10,7 @@ public sealed record ReplayOptions
 
     /// <summary>
     /// Aggregates that are marked, replayed and unmarked together, 1 to 1,000,000, or null for as many as come to
-    /// 100,000 events, and no more than a third as many aggregates. An aggregate's live events wait from the moment at which
+    /// 75,000 events, and no more than a third as many aggregates. An aggregate's live events wait from the moment at which
     /// its batch is marked until the batch is stored.
     /// </summary>
     public int? AggregateBatchSize { get; init; }

@@ -70,7 +70,7 @@ public sealed class InvokeProjectionReplayCommand : StoppableCommand
     public int BatchSize { get; set; } = 5_000;
 
     /// <summary>
-    /// Aggregates that are held back, replayed and released together; as many as come to about 100,000 events when it
+    /// Aggregates that are held back, replayed and released together; as many as come to about 75,000 events when it
     /// is not given.
     /// </summary>
     [Parameter]
