@@ -14,12 +14,6 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
 {
     public const string TableName = "event_log";
 
-    /// <summary>
-    /// A number for the part that a row stands in. Servers name their parts alike, and a server that lags behind has other
-    /// rows: so it is of the server as well. Of 48 bits, it is as good as unique.
-    /// </summary>
-    private const string Part = "bitAnd(cityHash64(hostName(), serverUUID(), _part), 281474976710655)";
-
     // Read byte for byte, without asking for a conversion: of those types, and no others.
     private static readonly RequiredColumn[] Columns =
     [
@@ -43,9 +37,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
     /// <summary>Looks at the table. Reads no event.</summary>
     public async Task<TableInspection> InspectAsync(CancellationToken cancellationToken)
     {
-        var engines = await database.QueryTextsAsync(
-            "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = {table:String}", [new("table", "String", TableName)], columns: 1, cancellationToken).ConfigureAwait(false);
-        _hasParts = engines.Any(row => row[0].EndsWith("MergeTree", StringComparison.Ordinal));
+        _hasParts = await TableParts.HasAsync(database, TableName, cancellationToken).ConfigureAwait(false);
         var found = await database.ReadColumnsAsync(TableName, cancellationToken).ConfigureAwait(false);
         return database.Describe(TableName, Columns).Judge(found);
     }
@@ -132,7 +124,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         await ReadCountAsync(
             $$"""
             SELECT count()
-            FROM (SELECT 1 FROM event_log WHERE {{InRange(selection)}} AND {{Part}} NOT IN {parts:Array(UInt64)} LIMIT 1)
+            FROM (SELECT 1 FROM event_log WHERE {{InRange(selection)}} AND {{TableParts.Number}} NOT IN {parts:Array(UInt64)} LIMIT 1)
             SETTINGS {{NoSkipIndexes}}
             """,
             [.. Bind(selection, range), new("parts", "Array(UInt64)", parts)],
@@ -197,7 +189,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         // Streams are formatted side by side: each on several threads at once would only cost copies.
         var sql = $$"""
             SELECT AggregateId, EventId,
-                toUInt64(2 * indexOf({eventTypes:Array(String)}, EventType) + (CreatedAt > now64(3) - toIntervalMillisecond({freshness:UInt32}))){{(_hasParts ? $" + bitShiftLeft({Part}, 16)" : "")}} AS TypeAndPart,
+                toUInt64(2 * indexOf({eventTypes:Array(String)}, EventType) + (CreatedAt > now64(3) - toIntervalMillisecond({freshness:UInt32}))){{(_hasParts ? $" + bitShiftLeft({TableParts.Number}, 16)" : "")}} AS TypeAndPart,
                 EventTimestamp{{optional}}
             FROM event_log
             WHERE {{Wanted(selection)}}
