@@ -128,6 +128,31 @@ public sealed class EvaluationStateTests
     public void A_lone_surrogate_is_stored_as_a_replacement_character() =>
         Assert.Equal("a\ufffd", Row(new Evaluation { Label = "a\ud83d" })["Label"]!.GetValue<string>());
 
+    [Fact]
+    public async Task A_state_that_is_used_again_keeps_nothing_of_the_evaluation_before()
+    {
+        var state = await FoldAsync(Scheduled(FullScheduled), Started(FullStarted), Completed(FullCompleted.Replace("\"error\":\"\"", "\"error\":\"e\"", StringComparison.Ordinal)));
+        Assert.NotEqual(Row(new Evaluation()).ToJsonString(), Row(state).ToJsonString());
+        Assert.StartsWith("evalstate_", Row(state)["Id"]!.GetValue<string>(), StringComparison.Ordinal);
+
+        Assert.True(new EvaluationStateProjection().TryRenew(state));
+
+        Assert.Equal(Row(new Evaluation()).ToJsonString(), Row(state).ToJsonString());
+    }
+
+    [Theory]
+    [InlineData("caf\u00e9 \ud83d\ude00", "caf\u00e9 \ud83d\ude00")]
+    [InlineData("a \\\"b\\\" \\u00e9 \\ud83d\\ude00", "a \"b\" \u00e9 \ud83d\ude00")]
+    [InlineData("lone \\ud83d", "lone \ufffd")]
+    [InlineData("", "")]
+    public async Task A_text_is_stored_as_it_is_meant_however_it_is_written(string json, string text)
+    {
+        var state = await FoldAsync(
+            Completed("""{"evaluationId":"e1","status":"processed","label":"a label that is longer than the one that follows it"}"""),
+            Completed($$"""{"evaluationId":"e1","status":"processed","label":"{{json}}"}"""));
+        Assert.Equal((text, text), (state.Label, Row(state)["Label"]!.GetValue<string>()));
+    }
+
     [Theory]
     [InlineData(-2208988800001)]
     [InlineData(10413792000000)]
