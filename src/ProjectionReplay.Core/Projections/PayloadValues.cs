@@ -40,17 +40,6 @@ public ref struct PayloadValues
     public readonly string RequiredText(PayloadField field) => Text(field) ?? throw Missing(field);
 
     /// <summary>
-    /// A string that must be there, and is likely to be <paramref name="likely"/>: if it is, that very instance, which
-    /// the state then shares with others.
-    /// </summary>
-    /// <exception cref="InvalidEventPayloadException">The field is missing, or of another type.</exception>
-    public readonly string RequiredText(PayloadField field, string likely)
-    {
-        var json = Expect(field, JsonTokenType.String, "a string");
-        return json.Length > 2 && !json.Contains((byte)'\\') && Ascii.Equals(json[1..^1], likely) ? likely : RequiredText(field);
-    }
-
-    /// <summary>
     /// A string, or null, for a state that takes it only while it has none: <paramref name="known"/> stays if it is not
     /// null, and the field is then checked but not decoded.
     /// </summary>
@@ -81,7 +70,7 @@ public ref struct PayloadValues
         else Copy(json[1..^1], ref text);
     }
 
-    /// <summary><see cref="RequiredText(PayloadField)"/>, to where a state keeps it.</summary>
+    /// <summary><see cref="RequiredText"/>, to where a state keeps it.</summary>
     internal readonly void CopyRequiredText(PayloadField field, ref StateText text)
     {
         var json = Expect(field, JsonTokenType.String, "a string");

@@ -139,19 +139,6 @@ public sealed class PayloadTests
     }
 
     [Fact]
-    public void A_text_that_was_likely_is_the_instance_at_hand()
-    {
-        var likely = new string("name_1");
-        Assert.Same(likely, Read("""{"name":"name_1"}""", (in payload) => payload.RequiredText(Name, likely)));
-        Assert.Equal("name_2", Read("""{"name":"name_2"}""", (in payload) => payload.RequiredText(Name, likely)));
-        Assert.Equal("", Read("""{"name":""}""", (in payload) => payload.RequiredText(Name, likely)));
-        Assert.Equal("a\nb", Read("""{"name":"a\nb"}""", (in payload) => payload.RequiredText(Name, """a\nb""")));
-        Assert.Equal("é", Read("""{"name":"é"}""", (in payload) => payload.RequiredText(Name, "é")));
-        Assert.Throws<InvalidEventPayloadException>(() => Read("{}", (in payload) => payload.RequiredText(Name, likely)));
-        Assert.Throws<InvalidEventPayloadException>(() => Read("""{"name":1}""", (in payload) => payload.RequiredText(Name, likely)));
-    }
-
-    [Fact]
     public void Objects_and_arrays_inside_are_read_in_order()
     {
         const string Json = """{"inner":{"x":[{}],"name":"deep"},"items":[{"name":"a"},{},{"name":"b","name":"c"}]}""";
