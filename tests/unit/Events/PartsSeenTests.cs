@@ -28,6 +28,9 @@ public sealed class PartsSeenTests(TestServers servers)
         Assert.Equal(15, rows);
         Assert.False(await log.HasRowsElsewhereAsync(selection, range, parts!, CancellationToken));
 
+        // Where nothing was read all rows are new.
+        Assert.True(await log.HasRowsElsewhereAsync(selection, range, [], CancellationToken));
+
         // Another tenant's, and other aggregates'.
         await new TestTenant(servers).AddEvaluations(5).AppendAsync(own.Table("event_log"));
         await tenant.AddEvaluation(TestTenant.EvaluationId(7)).AppendAsync(own.Table("event_log"));
