@@ -14,7 +14,7 @@ public sealed class RowBinaryWriter : IDisposable
     private const int FirstSegmentSize = 16 * 1024;
 
     /// <summary>Small enough that an unfinished one is no loss.</summary>
-    private const int LargestSegmentSize = 1024 * 1024;
+    private const int LargestSegmentSize = 128 * 1024;
 
     /// <summary>The longest unsigned LEB128 of 64 bits.</summary>
     private const int MaxVarUIntLength = 10;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Coordination;
@@ -19,6 +20,7 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(200);
 
     private readonly GroupKeys _groupKeys = new(queueName);
+    private readonly ConcurrentBag<GroupKeyBlock> _idleBlocks = [];
 
     /// <summary>The jobs that there are at the moment, of those aggregates that have any. One round trip when none has.</summary>
     /// <param name="keys">The aggregates' key strings, UTF-8.</param>
@@ -62,17 +64,23 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
         var looks = await ChunkedCommands.SendAsync(
             keys,
             chunkSize,
-            async chunk =>
-            {
-                var redisKeys = new RedisKey[chunk.Length * 2];
-
-                // In this order, as a job that is dispatched goes from the first to the second: not every server that speaks
-                // Redis looks at all keys of a command at the same moment.
-                for (var i = 0; i < chunk.Length; i++) (redisKeys[2 * i], redisKeys[(2 * i) + 1]) = (_groupKeys.Jobs(chunk[i]), _groupKeys.Active(chunk[i]));
-                return await redis.Database.KeyExistsAsync(redisKeys).ConfigureAwait(false) == 0 ? [] : chunk;
-            },
+            async chunk => await HasAnyJobAsync(chunk).ConfigureAwait(false) ? chunk : [],
             cancellationToken).ConfigureAwait(false);
         return [.. looks.SelectMany(look => look)];
+    }
+
+    private async Task<bool> HasAnyJobAsync(ReadOnlyMemory<byte>[] keys)
+    {
+        if (keys.Length != ManyGroups || !_idleBlocks.TryTake(out var block)) block = new GroupKeyBlock(keys.Length);
+
+        // The jobs of a group before its active one, as a job that is dispatched goes from there to here: not every server that
+        // speaks Redis looks at all keys of a command at the same moment.
+        _groupKeys.Fill(keys, block);
+        var found = await redis.Database.KeyExistsAsync(block.Keys).ConfigureAwait(false);
+
+        // Answered, so that nothing is going to send it any more. A command that fails may lie in a queue still.
+        if (keys.Length == ManyGroups) _idleBlocks.Add(block);
+        return found > 0;
     }
 
     private Task<Dictionary<RedisValue, double>[]> LookAsync(List<JobSnapshot> groups, CancellationToken cancellationToken) => Task.WhenAll(groups.Select(async group =>

@@ -37,13 +37,43 @@ public sealed class StagedJobsTests(TestServers servers)
         await servers.Redis.KeyDeleteAsync($"{_queueName}:gq:group:e2:other");
     }
 
+    [Fact]
+    public async Task One_look_after_another_finds_what_is_there_by_then()
+    {
+        await using var redis = await ConnectAsync();
+        var jobs = new StagedJobs(redis, _queueName, TimeProvider.System);
+        await servers.Redis.SortedSetAddAsync(Key(9_007, "jobs"), "a", 1);
+        await servers.Redis.StringSetAsync(Key(19_999, "active"), "b");
+
+        // Of 20,000 most are asked for in the memory of others, whose keys are as long or not.
+        Assert.Equal(["e9007", "e19999"], await NamesAsync("e"));
+        Assert.Empty(await NamesAsync("f"));
+        Assert.Empty(await NamesAsync("another"));
+
+        await servers.Redis.KeyDeleteAsync(Key(9_007, "jobs"));
+        await servers.Redis.SortedSetAddAsync(Key(10_000, "jobs"), "c", 1);
+
+        Assert.Equal(["e10000", "e19999"], await NamesAsync("e"));
+        await servers.Redis.KeyDeleteAsync([Key(10_000, "jobs"), Key(19_999, "active")]);
+
+        async Task<IEnumerable<string>> NamesAsync(string name)
+        {
+            var found = await jobs.SnapshotAsync(Names(name, 20_000), TestContext.Current.CancellationToken);
+            return found.Select(snapshot => Encoding.UTF8.GetString(snapshot.Key.Span));
+        }
+    }
+
+    private static IEnumerable<ReadOnlyMemory<byte>> Names(string name, int count) =>
+        Enumerable.Range(0, count).Select(number => new ReadOnlyMemory<byte>(Encoding.UTF8.GetBytes($"{name}{number}")));
+
     private async Task<List<JobSnapshot>> FindAsync(int count)
     {
-        await using var redis = await RedisServer.ConnectAsync(
-            Configuration.ServerSettings.Redis(new Configuration.ConnectionUrl(servers.RedisUrl, "test")).Options, TestContext.Current.CancellationToken);
-        return await new StagedJobs(redis, _queueName, TimeProvider.System).SnapshotAsync(
-            Enumerable.Range(0, count).Select(number => new ReadOnlyMemory<byte>(Encoding.UTF8.GetBytes($"e{number}"))), TestContext.Current.CancellationToken);
+        await using var redis = await ConnectAsync();
+        return await new StagedJobs(redis, _queueName, TimeProvider.System).SnapshotAsync(Names("e", count), TestContext.Current.CancellationToken);
     }
+
+    private Task<RedisServer> ConnectAsync() => RedisServer.ConnectAsync(
+        Configuration.ServerSettings.Redis(new Configuration.ConnectionUrl(servers.RedisUrl, "test")).Options, TestContext.Current.CancellationToken);
 
     private string Key(int number, string kind) => $"{_queueName}:gq:group:e{number}:{kind}";
 }
