@@ -46,7 +46,7 @@ internal sealed class GroupKeys(string queueName)
 }
 
 /// <summary>
-/// Room for the keys of some groups. A client wants an array for each key: made anew, they would be a third of all that a
+/// Room for the keys of some groups. A client wants an array for each key: made anew, they would be two fifths of all that a
 /// replay allocates, and many would outlive the young generations.
 /// </summary>
 /// <param name="groups">How many groups.</param>
