@@ -64,7 +64,7 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
         var looks = await ChunkedCommands.SendAsync(
             keys,
             chunkSize,
-            async chunk => await HasAnyJobAsync(chunk).ConfigureAwait(false) ? chunk : [],
+            async chunk => await HasAnyJobAsync(chunk).ConfigureAwait(false) ? chunk.ToArray() : [],
             cancellationToken).ConfigureAwait(false);
         return [.. looks.SelectMany(look => look)];
     }

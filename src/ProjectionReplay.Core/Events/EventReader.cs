@@ -8,6 +8,12 @@ namespace ProjectionReplay.Events;
 /// </summary>
 internal sealed class EventReader(RowBinaryReader rows, EventColumns columns) : IAsyncDisposable
 {
+    // Until .NET has compiled a method a second time each HasFlag makes garbage, which is much for one asked at each row.
+    private readonly bool _hasOccurredAt = columns.HasFlag(EventColumns.OccurredAt);
+    private readonly bool _hasVersion = columns.HasFlag(EventColumns.Version);
+    private readonly bool _hasPayload = columns.HasFlag(EventColumns.Payload);
+    private readonly bool _hasTraceparent = columns.HasFlag(EventColumns.Traceparent);
+
     private int _rowLength;
     private ulong _part;
 
@@ -34,10 +40,10 @@ internal sealed class EventReader(RowBinaryReader rows, EventColumns columns) : 
 
         ulong occurredAt = 0;
         ReadOnlySpan<byte> version = default, payload = default, traceparent = default;
-        if (columns.HasFlag(EventColumns.OccurredAt) && !cursor.TryReadUInt64(out occurredAt)) return false;
-        if (columns.HasFlag(EventColumns.Version) && !cursor.TryReadString(out version)) return false;
-        if (columns.HasFlag(EventColumns.Payload) && !cursor.TryReadString(out payload)) return false;
-        if (columns.HasFlag(EventColumns.Traceparent) && !cursor.TryReadString(out traceparent)) return false;
+        if (_hasOccurredAt && !cursor.TryReadUInt64(out occurredAt)) return false;
+        if (_hasVersion && !cursor.TryReadString(out version)) return false;
+        if (_hasPayload && !cursor.TryReadString(out payload)) return false;
+        if (_hasTraceparent && !cursor.TryReadString(out traceparent)) return false;
 
         row = new EventRow
         {
