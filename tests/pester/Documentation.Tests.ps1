@@ -15,7 +15,7 @@ BeforeDiscovery {
     # By what a benchmark of the page on performance is called with there: what it is called with here, and what it prints.
     $small = @{
         'throughput all 1000000'                           = ('throughput', 'all', '3000', '1'), 'traceSummary, Mixed log'
-        'growth evaluationState 3000000 3 docs/growth.svg' = ('growth', 'evaluationState', '100000', '1', 'growth.svg'), '\| 100,002 \|'
+        'growth evaluationState 3000000 5 docs/growth.svg' = ('growth', 'evaluationState', '100000', '1', 'growth.svg'), '\| 100,002 \|'
         'sweep evaluationState 300000'                     = ('sweep', 'evaluationState', '3000', '1'), '\| default \| 64 \|'
         'discovery 1000000'                                = ('discovery', '1000', '1'), 'tenantDailyBillableEvents: 1,000 aggregates'
         'skew'                                             = ('skew', '1', '1'), '\| 10 tenants with ten aggregates of three \| 300 \|'

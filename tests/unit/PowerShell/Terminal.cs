@@ -48,9 +48,11 @@ internal sealed class Terminal : IAsyncDisposable
     /// <summary>Presses a key, by tmux's name for it: Enter, Tab, C-c.</summary>
     public Task PressAsync(string key) => TmuxAsync("send-keys", key);
 
-    /// <summary>Types a command on an empty screen, and starts it.</summary>
+    /// <summary>Types a command on an empty screen, as soon as pwsh waits for one, and starts it.</summary>
     public async Task StartAsync(string command)
     {
+        // What is typed before would stand on the screen all the same, and the prompt come after it.
+        await WaitForPromptAsync();
         await PressAsync("C-l");
         await TypeAsync(command);
 
