@@ -56,7 +56,7 @@ function Invoke-Nightly {
     $env:REPLAY_TEST_BATCHES = $Batches
     try {
         # One after the other: live systems that have to share the machine with faults fall behind, and are skipped.
-        dotnet test --project (Join-Path $PSScriptRoot 'tests/unit') --configuration $Configuration --filter-trait Set=Nightly --parallel none
+        dotnet test --project (Join-Path $PSScriptRoot 'tests/faults') --configuration $Configuration --filter-trait Set=Nightly --parallel none
     }
     finally {
         Remove-Item Env:REPLAY_TEST_SCHEDULES, Env:REPLAY_TEST_BATCHES

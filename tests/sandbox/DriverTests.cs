@@ -2,7 +2,7 @@ using ClickHouse.Driver;
 
 namespace ProjectionReplay.Sandbox.Tests;
 
-public sealed class DriverTests(RunningSandbox sandbox)
+public sealed class DriverTests(RunningSandbox sandbox) : IClassFixture<RunningSandbox>
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

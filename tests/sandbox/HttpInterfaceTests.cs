@@ -4,7 +4,7 @@ using System.Text;
 
 namespace ProjectionReplay.Sandbox.Tests;
 
-public sealed class HttpInterfaceTests(RunningSandbox sandbox)
+public sealed class HttpInterfaceTests(RunningSandbox sandbox) : IClassFixture<RunningSandbox>
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace ProjectionReplay.Sandbox.Tests;
 
-public sealed class InsertTests(RunningSandbox sandbox)
+public sealed class InsertTests(RunningSandbox sandbox) : IClassFixture<RunningSandbox>
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

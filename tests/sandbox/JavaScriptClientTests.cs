@@ -3,7 +3,7 @@ using ProjectionReplay.Sandbox.Engines;
 
 namespace ProjectionReplay.Sandbox.Tests;
 
-public sealed class JavaScriptClientTests(RunningSandbox sandbox)
+public sealed class JavaScriptClientTests(RunningSandbox sandbox) : IClassFixture<RunningSandbox>
 {
     public static bool HasNode => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
         .Any(folder => File.Exists(Path.Combine(folder, OperatingSystem.IsWindows() ? "node.exe" : "node")));

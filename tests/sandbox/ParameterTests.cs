@@ -4,7 +4,7 @@ using ClickHouse.Driver.Utility;
 
 namespace ProjectionReplay.Sandbox.Tests;
 
-public sealed class ParameterTests(RunningSandbox sandbox)
+public sealed class ParameterTests(RunningSandbox sandbox) : IClassFixture<RunningSandbox>
 {
     public static TheoryData<string> OddValues =>
         ["", "a\tb", "a\nb", "a\\b", "it's", "\"quoted\"", "a\\tb", "Grüße 東京 🎉", "{x:String}", "%41+&=#;", "\r\n", "NULL", "\0zero"];

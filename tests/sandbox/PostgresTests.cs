@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace ProjectionReplay.Sandbox.Tests;
 
-public sealed class PostgresTests(RunningSandbox sandbox)
+public sealed class PostgresTests(RunningSandbox sandbox) : IClassFixture<RunningSandbox>
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

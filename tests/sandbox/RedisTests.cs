@@ -2,7 +2,7 @@ using StackExchange.Redis;
 
 namespace ProjectionReplay.Sandbox.Tests;
 
-public sealed class RedisTests(RunningSandbox sandbox)
+public sealed class RedisTests(RunningSandbox sandbox) : IClassFixture<RunningSandbox>
 {
     private Task<ConnectionMultiplexer> ConnectAsync() =>
         ConnectionMultiplexer.ConnectAsync(sandbox.Process.RedisUrl!.Replace("redis://", "", StringComparison.Ordinal));

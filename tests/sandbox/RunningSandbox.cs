@@ -4,13 +4,16 @@ using ClickHouse.Driver;
 using ClickHouse.Driver.ADO;
 using ProjectionReplay.Sandbox.Tests;
 
-[assembly: AssemblyFixture(typeof(RunningSandbox))]
+[assembly: AssemblyFixture(typeof(SandboxEnd))]
 
 namespace ProjectionReplay.Sandbox.Tests;
 
-/// <summary>One sandbox for the whole assembly, in a process of its own.</summary>
+/// <summary>One sandbox for all classes that ask for it, in a process of its own. Started when the first of them does.</summary>
 public sealed class RunningSandbox : IAsyncLifetime
 {
+    private static readonly Lazy<Task<SandboxProcess>> s_shared = new(() => SandboxProcess.StartAsync());
+
+    private readonly string _id = Guid.NewGuid().ToString("N");
     private int _tables;
 
     public SandboxProcess Process { get; private set; } = null!;
@@ -21,17 +24,23 @@ public sealed class RunningSandbox : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Process = await SandboxProcess.StartAsync();
+        Process = await s_shared.Value;
         Http = new Uri(new Uri(Process.ClickHouseUrl!).GetLeftPart(UriPartial.Scheme) + new Uri(Process.ClickHouseUrl!).Authority);
     }
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
         Client.Dispose();
-        await Process.DisposeAsync();
+        return ValueTask.CompletedTask;
     }
 
-    public string NewTableName() => $"table_{Interlocked.Increment(ref _tables)}";
+    /// <summary>Ends the sandbox if it was started.</summary>
+    public static async ValueTask EndAsync()
+    {
+        if (s_shared.IsValueCreated) await (await s_shared.Value).DisposeAsync();
+    }
+
+    public string NewTableName() => $"table_{_id}_{Interlocked.Increment(ref _tables)}";
 
     public ClickHouseClient Driver(bool formData = false) => new(new ClickHouseClientSettings
     {
@@ -61,4 +70,10 @@ public sealed class RunningSandbox : IAsyncLifetime
         Assert.True(response.IsSuccessStatusCode, $"{sql}\n{text}");
         return text.TrimEnd('\n');
     }
+}
+
+/// <summary>Ends the sandbox when the last test is over.</summary>
+public sealed class SandboxEnd : IAsyncDisposable
+{
+    public ValueTask DisposeAsync() => RunningSandbox.EndAsync();
 }

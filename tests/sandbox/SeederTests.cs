@@ -4,7 +4,7 @@ using ProjectionReplay.Sandbox.Seeding;
 
 namespace ProjectionReplay.Sandbox.Tests;
 
-public sealed class SeederTests(RunningSandbox sandbox)
+public sealed class SeederTests(RunningSandbox sandbox) : IClassFixture<RunningSandbox>
 {
     private async Task<string> SeedAsync(string database, SeedOptions options)
     {

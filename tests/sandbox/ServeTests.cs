@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace ProjectionReplay.Sandbox.Tests;
 
-public sealed partial class ServeTests(RunningSandbox sandbox)
+public sealed partial class ServeTests(RunningSandbox sandbox) : IClassFixture<RunningSandbox>
 {
     private const int Terminate = 15;
     private const int Interrupt = 2;

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace ProjectionReplay.Sandbox.Tests;
 
-public sealed class StreamingTests(RunningSandbox sandbox)
+public sealed class StreamingTests(RunningSandbox sandbox) : IClassFixture<RunningSandbox>
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

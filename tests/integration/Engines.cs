@@ -1,0 +1,3 @@
+using ProjectionReplay.Servers;
+
+[assembly: AssemblyFixture(typeof(TestEngines))]

@@ -1,0 +1,150 @@
+using System.Diagnostics;
+
+namespace ProjectionReplay.Cmdlets;
+
+/// <summary>
+/// A terminal with pwsh in it, as a person has it before them: keys go in, and what stands on the screen comes out. It
+/// is tmux, with a server of its own, which ends with the test.
+/// </summary>
+internal sealed class Terminal : IAsyncDisposable
+{
+    // Wide enough for every sentence: where a longer one is broken is not the point.
+    private const int Columns = 220;
+    private const int Rows = 50;
+
+    // A busy machine takes its time to start a shell within the shell.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+
+    private readonly string _server = $"projection-replay-{Guid.NewGuid():N}";
+
+    private Terminal()
+    {
+    }
+
+    /// <summary>The folder that the session starts in.</summary>
+    public DirectoryInfo Location { get; } = Directory.CreateTempSubdirectory("projection-replay-");
+
+    /// <summary>Opens a terminal, and waits for pwsh's prompt. Skips the test where there is none to be had.</summary>
+    /// <param name="environment">Variables to set.</param>
+    public static async Task<Terminal> OpenAsync(params (string Name, string Value)[] environment)
+    {
+        Assert.SkipUnless(IsInstalled("tmux", "-V"), "This machine has no tmux, which plays the terminal: install the package 'tmux'.");
+        var terminal = new Terminal();
+
+        // The history of whoever runs the tests is neither read nor written; nor is anything on the screen that nobody typed.
+        var (command, path) = PowerShellTool.PutOnPath(terminal.Location);
+        string[] variables = ["-e", $"XDG_DATA_HOME={terminal.Location.FullName}/data", "-e", $"PATH={path}", .. environment.SelectMany(variable => (string[])["-e", $"{variable.Name}={variable.Value}"])];
+        await terminal.TmuxAsync(
+            ["-f", "/dev/null", "new-session", "-d", "-x", $"{Columns}", "-y", $"{Rows}", "-c", terminal.Location.FullName, .. variables, command, "-NoLogo", "-NoProfile"]);
+        await terminal.WaitForPromptAsync();
+        await terminal.StartAsync("Set-PSReadLineOption -PredictionSource None");
+        await terminal.WaitForPromptAsync();
+        return terminal;
+    }
+
+    /// <summary>Types text, as it is.</summary>
+    public Task TypeAsync(string text) => TmuxAsync("send-keys", "-l", text);
+
+    /// <summary>Presses a key, by tmux's name for it: Enter, Tab, C-c.</summary>
+    public Task PressAsync(string key) => TmuxAsync("send-keys", key);
+
+    /// <summary>Types a command on an empty screen, as soon as pwsh waits for one, and starts it.</summary>
+    public async Task StartAsync(string command)
+    {
+        // What is typed before would stand on the screen all the same, and the prompt come after it.
+        await WaitForPromptAsync();
+        await PressAsync("C-l");
+        await TypeAsync(command);
+
+        // Or the prompt that is waited for next might be the one that this was typed at.
+        await WaitForAsync(screen => screen.TrimEnd().EndsWith(command, StringComparison.Ordinal), $"'{command}' at the prompt");
+        await PressAsync("Enter");
+    }
+
+    /// <summary>Presses Tab until a text stands on the screen: where a server is busy, once is not enough.</summary>
+    public Task<string> CompleteAsync(string text)
+    {
+        var pressedAt = 0L;
+        return WaitForAsync(
+            async screen =>
+            {
+                if (screen.Contains(text, StringComparison.Ordinal)) return true;
+                if (pressedAt > 0 && TimeProvider.System.GetElapsedTime(pressedAt) < TimeSpan.FromSeconds(2)) return false;
+                pressedAt = TimeProvider.System.GetTimestamp();
+                await PressAsync("Tab");
+                return false;
+            },
+            $"'{text}' on the screen");
+    }
+
+    /// <summary>Waits until a text stands on the screen, and returns the whole screen.</summary>
+    public Task<string> WaitForAsync(string text) => WaitForAsync(screen => screen.Contains(text, StringComparison.Ordinal), $"'{text}' on the screen");
+
+    /// <summary>Waits until pwsh waits for a command, with nothing typed yet and nothing else on that line.</summary>
+    public Task<string> WaitForPromptAsync() => WaitForAsync(screen => screen.TrimEnd().Split('\n')[^1].Trim() == $"PS {Location.FullName}>", "a whole prompt");
+
+    /// <summary>Waits for a screen.</summary>
+    public Task<string> WaitForAsync(Func<string, bool> isThere, string what) => WaitForAsync(screen => Task.FromResult(isThere(screen)), what);
+
+    private async Task<string> WaitForAsync(Func<string, Task<bool>> isThere, string what)
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            var screen = await TmuxAsync("capture-pane", "-p");
+            if (await isThere(screen)) return screen;
+            Assert.True(TimeProvider.System.GetElapsedTime(started) < Patience, $"There should have been {what}, but there was:\n{screen}");
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+    }
+
+    /// <summary>What stands on the screen, with the escape sequences of its colours.</summary>
+    public Task<string> CaptureInColourAsync() => TmuxAsync("capture-pane", "-p", "-e");
+
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await TmuxAsync("kill-server");
+        }
+        finally
+        {
+            Location.Delete(recursive: true);
+        }
+    }
+
+    private static bool IsInstalled(string program, string argument)
+    {
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo(program, [argument]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+            process.WaitForExit();
+            return process.ExitCode == 0;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return false;
+        }
+    }
+
+    private async Task<string> TmuxAsync(params string[] arguments)
+    {
+        var start = new ProcessStartInfo("tmux", ["-L", _server, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+
+        // A tmux that this test may run in is none of its business, nor is what that one does without.
+        start.Environment.Remove("TMUX");
+        start.Environment.Remove("NO_COLOR");
+        start.Environment["LC_ALL"] = "C.UTF-8";
+        using var process = Process.Start(start)!;
+        var errors = process.StandardError.ReadToEndAsync();
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, $"tmux {string.Join(' ', arguments)} failed: {await errors}");
+        return output;
+    }
+}
