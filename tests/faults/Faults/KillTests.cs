@@ -4,9 +4,10 @@ using ProjectionReplay.Servers;
 namespace ProjectionReplay.Faults;
 
 /// <summary>A replay that is killed, at every boundary of the cycle: no catch, finally or dispose of it runs.</summary>
+[Trait("Set", "Nightly")]
 public sealed class KillTests(TestServers servers) : IClassFixture<TestServers>
 {
-    public static MatrixTheoryData<ReplayPhase, bool> Boundaries { get; } = new(Enum.GetValues<ReplayPhase>(), [true, false]);
+    public static TheoryData<ReplayPhase, bool> Boundaries { get; } = TestExtent.Each(Enum.GetValues<ReplayPhase>(), [true, false]);
 
     [Theory]
     [MemberData(nameof(Boundaries))]

@@ -4,11 +4,12 @@ using ProjectionReplay.Servers;
 namespace ProjectionReplay.Faults;
 
 /// <summary>A server that goes down and stays down: the run ends with an error that names it, and a resume finishes.</summary>
+[Trait("Set", "Nightly")]
 public sealed class OutageTests(TestServers servers) : IClassFixture<TestServers>
 {
     private static readonly string[] Servers = Enum.GetNames<Server>();
 
-    public static MatrixTheoryData<string, ReplayPhase> Phases { get; } = new(Servers, Enum.GetValues<ReplayPhase>());
+    public static TheoryData<string, ReplayPhase> Phases { get; } = TestExtent.Each(Servers, Enum.GetValues<ReplayPhase>());
 
     [Theory]
     [MemberData(nameof(Phases))]

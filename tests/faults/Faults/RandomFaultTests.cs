@@ -12,7 +12,7 @@ public sealed class RandomFaultTests(TestServers servers) : IClassFixture<TestSe
 
     private static readonly string[] Projections = ["evaluationState", "experimentRunState", "tenantDailyBillableEvents", "tenantDailyEventStats"];
 
-    public static TheoryData<int> Seeds { get; } = FaultSchedule.Seeds(FaultSchedule.Faults);
+    public static TheoryData<int> Seeds { get; } = FaultSchedule.Seeds(FaultSchedule.Faults, percent: 68);
 
     private enum Fault
     {

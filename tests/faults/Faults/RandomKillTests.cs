@@ -10,7 +10,7 @@ public sealed class RandomKillTests(TestServers servers) : IClassFixture<TestSer
 {
     private const int Kills = 3;
 
-    public static TheoryData<int> Seeds { get; } = FaultSchedule.Seeds(FaultSchedule.Kills);
+    public static TheoryData<int> Seeds { get; } = FaultSchedule.Seeds(FaultSchedule.Kills, percent: 24);
 
     [Theory]
     [MemberData(nameof(Seeds))]

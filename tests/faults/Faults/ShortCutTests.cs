@@ -4,11 +4,12 @@ using ProjectionReplay.Servers;
 namespace ProjectionReplay.Faults;
 
 /// <summary>Connections that break and can be made again: the run goes on, and says what it met.</summary>
+[Trait("Set", "Nightly")]
 public sealed class ShortCutTests(TestServers servers) : IClassFixture<TestServers>
 {
     private static readonly string[] Servers = Enum.GetNames<Server>();
 
-    public static MatrixTheoryData<string, ReplayPhase> Phases { get; } = new(Servers, Enum.GetValues<ReplayPhase>());
+    public static TheoryData<string, ReplayPhase> Phases { get; } = TestExtent.Each(Servers, Enum.GetValues<ReplayPhase>());
 
     [Theory]
     [MemberData(nameof(Phases))]

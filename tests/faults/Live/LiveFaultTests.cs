@@ -10,12 +10,11 @@ namespace ProjectionReplay.Live;
 
 /// <summary>A replay beside busy live handlers that is killed, or whose connections are cut, and run again.</summary>
 [Trait("Set", "Nightly")]
-[Collection(nameof(LiveSystem))]
 public sealed class LiveFaultTests(TestServers servers) : IClassFixture<TestServers>
 {
     private const int Kills = 2;
 
-    public static TheoryData<int> Seeds { get; } = FaultSchedule.Seeds(FaultSchedule.Live);
+    public static TheoryData<int> Seeds { get; } = FaultSchedule.Seeds(FaultSchedule.Live, percent: 4);
 
     [Theory]
     [MemberData(nameof(Seeds))]
@@ -34,7 +33,7 @@ public sealed class LiveFaultTests(TestServers servers) : IClassFixture<TestServ
 
         var last = random.Next(2) == 0 ? PreviousRunAction.Restart : PreviousRunAction.Resume;
         var outcome = await ReplayOutcome.RunAsync(
-            servers, system.Projection, system.Tenant, system.Options, system.IsRebuild ? PreviousRunAction.Refuse : last, isLive: true, isRebuild: system.IsRebuild);
+            servers, system.Projection, system.Tenant, system.Options, system.IsRebuild ? PreviousRunAction.Refuse : last, isLive: true, isRebuild: system.IsRebuild, timeProvider: system.ReplayTime);
 
         outcome.ShouldSucceed();
         await system.AssertExactAsync($"{schedule}, then {(system.IsRebuild ? "rebuilt" : last)}");
@@ -68,7 +67,8 @@ public sealed class LiveFaultTests(TestServers servers) : IClassFixture<TestServ
             },
             connections: linked.Connections,
             isLive: true,
-            isRebuild: system.IsRebuild);
+            isRebuild: system.IsRebuild,
+            timeProvider: system.ReplayTime);
 
         outcome.ShouldSucceed();
         await system.AssertExactAsync($"REPLAY_TEST_SEED={seed}, {system.Projection.Definition.Name}, {faulty} cut {linked.Link.Strikes} times");

@@ -6,6 +6,7 @@ using ProjectionReplay.Servers;
 namespace ProjectionReplay.Hostile;
 
 /// <summary>Whatever tenants and aggregates are called, they are replayed like any other, and nobody else is.</summary>
+[Trait("Set", "Nightly")]
 public sealed class HostileNameTests(TestServers servers) : IClassFixture<TestServers>
 {
     private static readonly EvaluationStateProjection Evaluations = new();
@@ -14,6 +15,8 @@ public sealed class HostileNameTests(TestServers servers) : IClassFixture<TestSe
     private static readonly ReplayOptions TwoAtATime = new() { AggregateBatchSize = 2 };
 
     public static TheoryData<string> Kinds => HostileNames.Kinds;
+
+    public static TheoryData<string> Worst => HostileNames.Worst;
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -37,7 +40,7 @@ public sealed class HostileNameTests(TestServers servers) : IClassFixture<TestSe
     }
 
     [Theory]
-    [MemberData(nameof(Kinds))]
+    [MemberData(nameof(Worst))]
     public async Task Names_of_any_kind_are_counted_once(string kind)
     {
         var (tenant, ids) = await AppendAsync(HostileNames.All[kind]);

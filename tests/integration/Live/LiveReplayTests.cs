@@ -10,7 +10,6 @@ namespace ProjectionReplay.Live;
 /// A replay beside busy live handlers, as fast as they are. When both are done every stored state is the fold of all its
 /// events, those included that came in while the replay was at work, and those that came in late.
 /// </summary>
-[Collection(nameof(LiveSystem))]
 public sealed class LiveReplayTests(TestServers servers) : IClassFixture<TestServers>
 {
     /// <summary>Aggregates that pause, that hardly do, and that never do.</summary>
@@ -33,7 +32,8 @@ public sealed class LiveReplayTests(TestServers servers) : IClassFixture<TestSer
     {
         await using var system = await LiveSystem.StartAsync(servers, projection, load);
 
-        var outcome = await ReplayOutcome.RunAsync(servers, projection, system.Tenant, system.Options, isLive: true, isRebuild: system.IsRebuild);
+        var outcome = await ReplayOutcome.RunAsync(
+            servers, projection, system.Tenant, system.Options, isLive: true, isRebuild: system.IsRebuild, timeProvider: system.ReplayTime);
 
         Assert.Empty(outcome.ShouldSucceed().Warnings);
         await system.AssertExactAsync($"{load}");

@@ -72,6 +72,9 @@ public sealed class ReadAheadTests(TestServers servers) : IClassFixture<TestServ
         var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, timeProvider: clock, options: new ReplayOptions
         {
             AggregateBatchSize = 4,
+
+            // The clock of the lock leaps as well.
+            LockExpiry = TimeSpan.FromHours(1),
             Probe = async (boundary, _) =>
             {
                 if (boundary is not { Phase: ReplayPhase.Load, IsBefore: false }) return;

@@ -6,6 +6,7 @@ using ProjectionReplay.Servers;
 namespace ProjectionReplay.Replay;
 
 /// <summary>Logs of an awkward shape are replayed as any other. How fast is the benchmark's business.</summary>
+[Trait("Set", "Nightly")]
 public sealed class SkewTests(TestServers servers) : IClassFixture<TestServers>
 {
     private static readonly EvaluationStateProjection Evaluations = new();
@@ -47,7 +48,7 @@ public sealed class SkewTests(TestServers servers) : IClassFixture<TestServers>
     [Fact]
     public async Task Many_small_tenants_are_replayed_one_by_one()
     {
-        var tenants = Enumerable.Range(0, 50).Select(_ => new TestTenant(servers).AddEvaluations(3)).ToList();
+        var tenants = Enumerable.Range(0, TestExtent.IsFull ? 50 : 10).Select(_ => new TestTenant(servers).AddEvaluations(3)).ToList();
         foreach (var tenant in tenants) await tenant.AppendAsync();
 
         foreach (var tenant in tenants) (await ReplayOutcome.RunAsync(servers, Evaluations, tenant)).ShouldSucceed();

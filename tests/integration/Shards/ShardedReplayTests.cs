@@ -11,8 +11,11 @@ using ProjectionReplay.Servers;
 namespace ProjectionReplay.Shards;
 
 /// <summary>Shards come to what one run comes to, whoever else is at work and whatever becomes of it.</summary>
+[Trait("Set", "Nightly")]
 public sealed class ShardedReplayTests(TestServers servers) : IClassFixture<TestServers>, IDisposable
 {
+    public static TheoryData<string> Killed { get; } = TestExtent.Of(["evaluationState", "tenantDailyBillableEvents"], "tenantDailyBillableEvents");
+
     private static readonly EvaluationStateProjection Evaluations = new();
     private static readonly TenantDailyBillableEventsProjection BillableEvents = TenantDailyBillableEventsProjection.ForTenants();
     private static readonly IReadOnlyList<ReplayShard> Quarters = [.. ReplayShard.All(4)];
@@ -77,8 +80,7 @@ public sealed class ShardedReplayTests(TestServers servers) : IClassFixture<Test
     }
 
     [Theory]
-    [InlineData("evaluationState")]
-    [InlineData("tenantDailyBillableEvents")]
+    [MemberData(nameof(Killed))]
     public async Task A_killed_shard_is_resumed_beside_the_others_and_touches_nothing_of_theirs(string projection)
     {
         var subject = await FaultSubject.CreateAsync(servers, projection, seed: 7);

@@ -37,6 +37,7 @@ internal sealed record ComparisonOutcome(
         TestTenant tenant,
         Func<ComparisonRequest, ComparisonRequest>? with = null,
         ReplayConnections? connections = null,
+        TimeProvider? timeProvider = null,
         CancellationToken cancellationToken = default)
     {
         var messages = new ReplayMessages();
@@ -45,7 +46,7 @@ internal sealed record ComparisonOutcome(
         try
         {
             var request = new ComparisonRequest { Projection = projection, TenantId = tenant.Id, Grace = TimeSpan.Zero };
-            await new ProjectionComparison(connections ?? servers.Connections).CompareAsync(with?.Invoke(request) ?? request, messages, cancellationToken);
+            await new ProjectionComparison(connections ?? servers.Connections, timeProvider).CompareAsync(with?.Invoke(request) ?? request, messages, cancellationToken);
         }
         catch (Exception exception)
         {

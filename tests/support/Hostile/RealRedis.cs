@@ -44,15 +44,10 @@ internal sealed class RealRedis : IAsyncDisposable
         })!;
         process.OutputDataReceived += (_, _) => { };
         process.BeginOutputReadLine();
-        var options = new ConfigurationOptions { AllowAdmin = true, AbortOnConnectFail = false, ConnectRetry = 20, ConnectTimeout = 5000 };
+        await WaitUntilListeningAsync(process, port);
+        var options = new ConfigurationOptions { AllowAdmin = true, ConnectTimeout = 60_000 };
         options.EndPoints.Add(IPAddress.Loopback, port);
         var admin = await ConnectionMultiplexer.ConnectAsync(options);
-        for (var started = Stopwatch.GetTimestamp(); !admin.IsConnected;)
-        {
-            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(20) && !process.HasExited, "redis-server should have started.");
-            await Task.Delay(20);
-        }
-
         var redis = new RealRedis(process, admin, port, directory);
         if (isCluster) await redis.TakeAllSlotsAsync();
         return redis;
@@ -69,6 +64,26 @@ internal sealed class RealRedis : IAsyncDisposable
         await _process.WaitForExitAsync();
         _process.Dispose();
         _directory.Delete(recursive: true);
+    }
+
+    /// <summary>A client that comes too early waits for seconds before it tries again.</summary>
+    private static async Task WaitUntilListeningAsync(Process process, int port)
+    {
+        for (var started = Stopwatch.GetTimestamp(); ;)
+        {
+            using var socket = new TcpClient();
+            try
+            {
+                await socket.ConnectAsync(IPAddress.Loopback, port);
+                return;
+            }
+            catch (SocketException)
+            {
+                Assert.True(
+                    Stopwatch.GetElapsedTime(started) < TimeSpan.FromMinutes(1) && !process.HasExited, "redis-server should have started.");
+                await Task.Delay(10);
+            }
+        }
     }
 
     /// <summary>Without this the cluster is down.</summary>

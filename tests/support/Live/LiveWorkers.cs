@@ -18,6 +18,9 @@ internal sealed class LiveWorkers : IAsyncDisposable
     private readonly TimeSpan _backoff;
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<ProjectionReplay.Events.AggregateKey, byte> _groups = new();
+
+    /// <summary>What each event that was begun to be appended waits for: its staging, and the end of its job.</summary>
+    private readonly ConcurrentDictionary<string, (TaskCompletionSource Staged, TaskCompletionSource Handled)> _open = new(StringComparer.Ordinal);
     private readonly Task[] _workers;
     private long _appended, _processed, _skipped, _deferred;
 
@@ -44,18 +47,37 @@ internal sealed class LiveWorkers : IAsyncDisposable
     public async Task AppendAsync(TestTenant tenant, EventLogRow liveEvent, string row)
     {
         var started = TimeProvider.System.GetTimestamp();
-        await tenant.AppendRowAsync(row);
-        await _queue.StageAsync(liveEvent.Aggregate, row);
+        var staged = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _open[liveEvent.EventId] = (staged, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        try
+        {
+            await tenant.AppendRowAsync(row);
+            await _queue.StageAsync(liveEvent.Aggregate, row);
+            staged.SetResult();
+        }
+        catch (Exception exception)
+        {
+            _open.TryRemove(liveEvent.EventId, out _);
+            staged.SetException(exception);
+            throw;
+        }
+
         var taken = TimeProvider.System.GetElapsedTime(started);
         if (taken > SlowestStaging) SlowestStaging = taken;
         _groups.TryAdd(liveEvent.Aggregate, 0);
         Interlocked.Increment(ref _appended);
     }
 
+    /// <summary>Ends when the jobs of all events are staged that are being appended now.</summary>
+    public Task WaitUntilStagedAsync() => Task.WhenAll(_open.Values.Select(wait => wait.Staged.Task));
+
+    /// <summary>Ends when the jobs of all events are done that have been appended by now, or are being appended.</summary>
+    public Task WaitUntilHandledAsync() => Task.WhenAll(_open.Values.Select(wait => wait.Handled.Task));
+
     /// <summary>Waits until every job is done.</summary>
     public async Task WaitUntilIdleAsync()
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         foreach (var aggregate in _groups.Keys)
         {
             while (!await _queue.IsIdleAsync(aggregate))
@@ -100,17 +122,23 @@ internal sealed class LiveWorkers : IAsyncDisposable
             case LiveReplayDecision.Process:
                 await _fold.ApplyAsync(liveEvent);
                 Interlocked.Increment(ref _processed);
-                await _queue.CompleteAsync(job);
+                await CompleteAsync(job, liveEvent.EventId);
                 break;
             case LiveReplayDecision.Skip:
                 Interlocked.Increment(ref _skipped);
-                await _queue.CompleteAsync(job);
+                await CompleteAsync(job, liveEvent.EventId);
                 break;
             default:
                 Interlocked.Increment(ref _deferred);
                 await _queue.DeferAsync(job, _backoff);
                 break;
         }
+    }
+
+    private async Task CompleteAsync(LiveJob job, string eventId)
+    {
+        await _queue.CompleteAsync(job);
+        if (_open.TryRemove(eventId, out var wait)) wait.Handled.SetResult();
     }
 }
 
