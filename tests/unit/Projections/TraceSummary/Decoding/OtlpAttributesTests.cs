@@ -96,15 +96,8 @@ public sealed class OtlpAttributesTests
     {
         var nested = string.Concat(Enumerable.Repeat("""{"arrayValue":{"values":[""", 200)) + string.Concat(Enumerable.Repeat("]}}", 200));
         Assert.Contains("nested too deeply", Assert.Throws<MalformedSpanException>(() => Decode($$"""[{"key":"k","value":{{nested}}}]""")).Problem, StringComparison.Ordinal);
-        var pairs = string.Concat(Enumerable.Repeat("""{"kvlistValue":{"values":[{"key":"k","value":""", 30_000)) + "{}" + string.Concat(Enumerable.Repeat("}]}}", 30_000));
-        var problem = "";
-
-        // On a small stack: the way back through a large one takes seconds.
-        var thread = new Thread(
-            () => problem = Assert.Throws<MalformedSpanException>(() => Decode($$"""[{"key":"k","value":{{pairs}}}]""")).Problem, maxStackSize: 384 * 1024);
-        thread.Start();
-        thread.Join();
-        Assert.Contains("nested too deeply", problem, StringComparison.Ordinal);
+        var pairs = string.Concat(Enumerable.Repeat("""{"kvlistValue":{"values":[{"key":"k","value":""", 100_000)) + "{}" + string.Concat(Enumerable.Repeat("}]}}", 100_000));
+        Assert.Contains("nested too deeply", Assert.Throws<MalformedSpanException>(() => Decode($$"""[{"key":"k","value":{{pairs}}}]""")).Problem, StringComparison.Ordinal);
     }
 
     private static string Text(string value) => EcmaScriptJson.Parse(Decode($$"""[{"key":"k","value":{{value}}}]""")).Record[0].Value.Text;
