@@ -3,12 +3,17 @@
 .SYNOPSIS
     Builds, tests and packages the module.
 .DESCRIPTION
+    Needs PowerShell 7.6. Where it is not installed, the checkout brings it along:
+
+        dotnet tool restore
+        dotnet pwsh ./build.ps1 -Task Pester
+
     Build    compiles everything; ./ProjectionReplay.psd1 can be imported afterwards
     Test     runs the .NET tests on the sandbox's engines
     Pester   runs the Pester tests on the package, which it makes first, in a PowerShell of their own
-    Nightly  runs the tests that get better the longer they run, for half an hour: random schedules of faults, kills and live
-             traffic, and a run of many batches. A failure names its schedule as REPLAY_TEST_SEED: set that variable
-             to run the schedule alone
+    Nightly  runs what a normal run has only some cases of, with all of them, and what gets better the longer it runs:
+             random schedules of faults, kills and live traffic, and a run of many batches. A failure names its schedule as
+             REPLAY_TEST_SEED: set that variable to run the schedule alone
     Package  puts the module, and nothing else, into out/ProjectionReplay/<version>, ready to be copied to a folder of
              $env:PSModulePath, and into out/ProjectionReplay.<version>.nupkg, for Publish-PSResource
     Clean    removes what the others made
@@ -26,7 +31,7 @@ param(
     [ValidateSet('Debug', 'Release')]
     [string] $Configuration = 'Debug',
 
-    # For Nightly: random schedules of all kinds together. A normal test run has 50.
+    # For Nightly: random schedules of all kinds together. A normal test run has 15.
     [ValidateRange(3, 1000000)]
     [int] $Schedules = 500,
 
@@ -52,32 +57,54 @@ function Invoke-Test {
 }
 
 function Invoke-Nightly {
+    $env:REPLAY_TEST_EXTENT = 'full'
     $env:REPLAY_TEST_SCHEDULES = $Schedules
     $env:REPLAY_TEST_BATCHES = $Batches
     try {
-        # One after the other: live systems that have to share the machine with faults fall behind, and are skipped.
-        dotnet test --project (Join-Path $PSScriptRoot 'tests/faults') --configuration $Configuration --filter-trait Set=Nightly --parallel none
+        foreach ($room in 'integration', 'faults') {
+            dotnet test --project (Join-Path $PSScriptRoot "tests/$room") --configuration $Configuration --filter-trait Set=Nightly
+        }
     }
     finally {
-        Remove-Item Env:REPLAY_TEST_SCHEDULES, Env:REPLAY_TEST_BATCHES
+        Remove-Item Env:REPLAY_TEST_EXTENT, Env:REPLAY_TEST_SCHEDULES, Env:REPLAY_TEST_BATCHES
     }
 }
 
-function Invoke-PesterTest {
-    if (-not (Get-Module -ListAvailable Pester | Where-Object { $_.Version.Major -ge 5 })) {
-        throw 'Pester 5 is missing. Install it with: Install-PSResource Pester'
+# Where a build puts the packages that it fetches.
+function Get-PackageRoot {
+    (dotnet nuget locals global-packages --list) -replace '^global-packages: ', ''
+}
+
+# Makes pwsh a command for the tests, as it is where PowerShell is installed: this one may be a tool, which dotnet runs.
+function Add-PwshToPath {
+    if ((Get-Process -Id $PID).ProcessName -eq 'pwsh') { return }
+    $commands = New-Item -ItemType Directory -Force (Join-Path $out 'commands')
+    $program = Join-Path $PSHOME 'pwsh.dll'
+    if ($IsWindows) {
+        Set-Content (Join-Path $commands 'pwsh.cmd') "@dotnet `"$program`" %*"
+    }
+    else {
+        $command = Join-Path $commands 'pwsh'
+        Set-Content $command "#!/bin/sh`nexec dotnet '$program' `"`$@`""
+        chmod +x $command
     }
 
-    # The servers and the other modules that the tests need, and the module as it is shipped.
+    $env:PATH = "$commands$([System.IO.Path]::PathSeparator)$env:PATH"
+}
+
+function Invoke-PesterTest {
+    # The servers and the other modules that the tests need, Pester itself, and the module as it is shipped.
     dotnet build $solution --configuration $Configuration
     $package = Invoke-Package
+    $version = ([xml] (Get-Content (Join-Path $PSScriptRoot 'Directory.Packages.props'))).SelectSingleNode('//PesterVersion').InnerText
+    $pester = Join-Path (Get-PackageRoot) 'pester' $version 'tools/Pester.psd1'
 
     # In a process of its own: an imported module cannot be unloaded, and on Windows not be built again.
     $tests = Join-Path $PSScriptRoot 'tests/pester'
     $script = {
-        param($tests, $out, $manifest)
+        param($tests, $out, $manifest, $pester)
         $env:PROJECTION_REPLAY_MODULE = $manifest
-        Import-Module Pester -MinimumVersion 5.0
+        Import-Module $pester
         $settings = New-PesterConfiguration
         $settings.Run.Path = $tests
         $settings.Run.PassThru = $true
@@ -91,7 +118,14 @@ function Invoke-PesterTest {
         exit [int]($result.Result -ne 'Passed')
     }
     $null = New-Item -ItemType Directory -Force $out
-    & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command $script -args $tests, $out, (Join-Path $package 'ProjectionReplay.psd1')
+    $path = $env:PATH
+    try {
+        Add-PwshToPath
+        pwsh -NoProfile -NonInteractive -Command $script -args $tests, $out, (Join-Path $package 'ProjectionReplay.psd1'), $pester
+    }
+    finally {
+        $env:PATH = $path
+    }
 }
 
 # Returns the folder that the module is in.

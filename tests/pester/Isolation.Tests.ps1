@@ -6,7 +6,7 @@ BeforeAll {
 
     # Runs a script in a PowerShell of its own, and returns the object that it ends with.
     function Invoke-Apart([string] $Script) {
-        [string[]] $lines = & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command @"
+        [string[]] $lines = pwsh -NoProfile -NonInteractive -Command @"
             `$ErrorActionPreference = 'Stop'
             `$manifest, `$neighbour = '$manifest', '$neighbour'
             . { $Script } | ConvertTo-Json -Depth 4 -Compress

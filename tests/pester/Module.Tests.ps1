@@ -40,7 +40,7 @@ Describe 'The module' {
 
     It 'ends a script with an exit code' {
         $command = "`$ErrorActionPreference = 'Stop'; Import-Module '$manifest'; Invoke-ProjectionReplay nope t 2026-01-01"
-        $null = & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command $command 2>&1
+        $null = pwsh -NoProfile -NonInteractive -Command $command 2>&1
         $LASTEXITCODE | Should -Be 1
     }
 }

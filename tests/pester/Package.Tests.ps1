@@ -80,7 +80,7 @@ Describe 'The package' {
                 Synopsis    = (Get-Help Invoke-ProjectionReplay).Synopsis
             } | ConvertTo-Json -Depth 3 -Compress
 "@
-        $result = & /usr/bin/env -u XDG_DATA_HOME -u XDG_CACHE_HOME -u XDG_CONFIG_HOME -u PSModulePath HOME=$TestDrive (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command $script
+        $result = & /usr/bin/env -u XDG_DATA_HOME -u XDG_CACHE_HOME -u XDG_CONFIG_HOME -u PSModulePath HOME=$TestDrive pwsh -NoProfile -NonInteractive -Command $script
         $LASTEXITCODE | Should -Be 0 -Because "$result"
         $result = $result | ConvertFrom-Json
 
