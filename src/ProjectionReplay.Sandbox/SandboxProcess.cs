@@ -100,23 +100,13 @@ public sealed class SandboxProcess : IAsyncDisposable
         };
         if (options.DataDirectory is { } data)
             arguments.AddRange(["--data", data]);
-        return new ProcessStartInfo(DotNetHost(), arguments)
+        return new ProcessStartInfo(DotNetHost.Path, arguments)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             UseShellExecute = false,
         };
-    }
-
-    /// <summary>The <c>dotnet</c> that runs this process; a test host or a PowerShell has another name, so PATH decides then.</summary>
-    private static string DotNetHost()
-    {
-        if (Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host)
-            return host;
-        return Environment.ProcessPath is { } path && string.Equals(Path.GetFileNameWithoutExtension(path), "dotnet", StringComparison.OrdinalIgnoreCase)
-            ? path
-            : "dotnet";
     }
 
     private async Task ReadUntilReadyAsync(CancellationToken cancellationToken)
