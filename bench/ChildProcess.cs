@@ -45,13 +45,20 @@ internal static class ChildProcess
 
     private static async Task<string> RunAsync(params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [typeof(ChildProcess).Assembly.Location, .. arguments])
+        // Not what this process was started as: under 'dotnet run' that is a program of its own, which takes no dll before its arguments.
+        using var process = Process.Start(new ProcessStartInfo(DotNetHost.Path, [typeof(ChildProcess).Assembly.Location, .. arguments])
         {
             RedirectStandardOutput = true,
+            RedirectStandardError = true,
             UseShellExecute = false,
         })!;
+
+        // Both at once: a child whose other pipe is full would wait for ever.
+        var errors = process.StandardError.ReadToEndAsync();
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
-        return process.ExitCode == 0 ? output : throw new InvalidOperationException($"{arguments[0]} ended with exit code {process.ExitCode}.");
+        return process.ExitCode == 0
+            ? output
+            : throw new InvalidOperationException($"{arguments[0]} ended with exit code {process.ExitCode}. It said:\n{await errors}");
     }
 }

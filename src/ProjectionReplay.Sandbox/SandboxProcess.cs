@@ -48,10 +48,15 @@ public sealed class SandboxProcess : IAsyncDisposable
     /// <param name="timeout">How long to wait; by default ten minutes, because the first start on a machine downloads the engines.</param>
     /// <param name="cancellationToken">Gives up and ends the process.</param>
     /// <exception cref="SandboxException">The child ended, or was not ready in time; the message holds what it said.</exception>
-    public static async Task<SandboxProcess> StartAsync(
-        SandboxOptions? options = null, TimeSpan? timeout = null, CancellationToken cancellationToken = default)
+    public static Task<SandboxProcess> StartAsync(
+        SandboxOptions? options = null, TimeSpan? timeout = null, CancellationToken cancellationToken = default) =>
+        StartAsync([], options, timeout, cancellationToken);
+
+    /// <summary>The same by another program, which takes a command line as its last arguments and runs it in its own place, as <c>env</c> does.</summary>
+    internal static async Task<SandboxProcess> StartAsync(
+        IReadOnlyList<string> launcher, SandboxOptions? options = null, TimeSpan? timeout = null, CancellationToken cancellationToken = default)
     {
-        var sandbox = new SandboxProcess(new Process { StartInfo = StartInfo(options ?? new SandboxOptions()) });
+        var sandbox = new SandboxProcess(new Process { StartInfo = StartInfo(launcher, options ?? new SandboxOptions()) });
         sandbox._process.ErrorDataReceived += (_, line) => sandbox.Keep(line.Data);
         sandbox._process.Start();
         sandbox._process.BeginErrorReadLine();
@@ -88,35 +93,25 @@ public sealed class SandboxProcess : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static ProcessStartInfo StartInfo(SandboxOptions options)
+    private static ProcessStartInfo StartInfo(IReadOnlyList<string> launcher, SandboxOptions options)
     {
-        var arguments = new List<string>
+        var command = new List<string>(launcher)
         {
-            typeof(SandboxProcess).Assembly.Location, "serve", "--exit-on-stdin-close",
+            DotNetHost.Path, typeof(SandboxProcess).Assembly.Location, "serve", "--exit-on-stdin-close",
             "--engines", options.Engines.ToCommandLine(),
             "--clickhouse-port", options.ClickHousePort.ToString(CultureInfo.InvariantCulture),
             "--redis-port", options.RedisPort.ToString(CultureInfo.InvariantCulture),
             "--postgres-port", options.PostgresPort.ToString(CultureInfo.InvariantCulture),
         };
         if (options.DataDirectory is { } data)
-            arguments.AddRange(["--data", data]);
-        return new ProcessStartInfo(DotNetHost(), arguments)
+            command.AddRange(["--data", data]);
+        return new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             UseShellExecute = false,
         };
-    }
-
-    /// <summary>The <c>dotnet</c> that runs this process; a test host or a PowerShell has another name, so PATH decides then.</summary>
-    private static string DotNetHost()
-    {
-        if (Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host)
-            return host;
-        return Environment.ProcessPath is { } path && string.Equals(Path.GetFileNameWithoutExtension(path), "dotnet", StringComparison.OrdinalIgnoreCase)
-            ? path
-            : "dotnet";
     }
 
     private async Task ReadUntilReadyAsync(CancellationToken cancellationToken)

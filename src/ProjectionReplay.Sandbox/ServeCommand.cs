@@ -49,7 +49,7 @@ internal static class ServeCommand
         }
         catch (Exception e) when (e is SandboxException or HttpRequestException)
         {
-            await Console.Error.WriteLineAsync(e.Message);
+            await Console.Error.WriteLineAsync(Screen.Wrap(e.Message));
             return 1;
         }
         return 0;
@@ -59,6 +59,7 @@ internal static class ServeCommand
     {
         if (events == 0)
             return;
+        await Console.Error.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"Making up {events} events ..."));
         using var seeder = new EventSeeder(host.ClickHouseUrl!);
         var result = await seeder.SeedAsync(new SeedOptions { Events = events }, cancellationToken);
         await Console.Error.WriteLineAsync(string.Create(

@@ -18,7 +18,7 @@ public sealed partial class ServeTests(RunningSandbox sandbox) : IClassFixture<R
     [InlineData(Interrupt)]
     public async Task A_signal_ends_it_cleanly(int signal)
     {
-        await using var serve = await SandboxProcess.StartAsync();
+        await using var serve = await SandboxProcess.StartAsync(HasEnvWithSignals() ? ["env", "--default-signal=INT"] : []);
         var folders = FoldersOf(serve.Id);
         Assert.Single(folders);
         var postgres = PostgresIn(folders[0]);
@@ -132,9 +132,56 @@ public sealed partial class ServeTests(RunningSandbox sandbox) : IClassFixture<R
         Assert.Contains("Usage:", error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Without_npm_it_says_what_to_install_and_how_to_do_without()
+    {
+        var cache = Directory.CreateTempSubdirectory("sandbox-test-");
+        try
+        {
+            var start = new ProcessStartInfo(DotNetHost.Path, [typeof(SandboxProcess).Assembly.Location, "serve", "--engines", "clickhouse"])
+            {
+                UseShellExecute = false,
+                RedirectStandardError = true,
+                RedirectStandardOutput = true,
+            };
+            start.Environment["PATH"] = cache.FullName;
+            start.Environment["PROJECTION_REPLAY_CACHE"] = cache.FullName;
+            using var process = Process.Start(start)!;
+            var error = await process.StandardError.ReadToEndAsync(Cancellation);
+            await process.WaitForExitAsync(Cancellation);
+            Assert.Equal(1, process.ExitCode);
+            Assert.Contains("Install Node.js", error, StringComparison.Ordinal);
+            Assert.Contains("CLICKHOUSE_URL", error, StringComparison.Ordinal);
+            Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
+        }
+        finally
+        {
+            cache.Delete(recursive: true);
+        }
+    }
+
     public static bool HasSignals => !OperatingSystem.IsWindows();
 
     public static bool HasParentDeathSignal => OperatingSystem.IsLinux() && File.Exists("/usr/bin/setpriv");
+
+    /// <summary>
+    /// Whether <c>env</c> can undo that a signal is ignored. A script has what it starts with <c>&amp;</c> ignore SIGINT,
+    /// and that is passed on from parent to child. A program should leave it so, as .NET does; but these tests may be
+    /// run in that way too.
+    /// </summary>
+    private static bool HasEnvWithSignals()
+    {
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", "true"]) { UseShellExecute = false, RedirectStandardError = true })!;
+            process.WaitForExit();
+            return process.ExitCode == 0;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return false;
+        }
+    }
 
     private async Task<string> PostAsync(SandboxProcess serve, string sql)
     {

@@ -22,8 +22,13 @@ internal sealed partial class ChdbEngine : IDisposable
 
     private ChdbEngine(string dataDirectory)
     {
-        // Small caches: this engine serves a test or a first look, not a warehouse.
-        _arguments = ["--path=" + dataDirectory, "--mark_cache_size=134217728", "--uncompressed_cache_size=0"];
+        // Small caches: this engine serves a test or a first look, not a warehouse. And no log: on a terminal it would
+        // say '<Fatal> ThreadStatus: current_thread contains invalid address' after each streamed INSERT. Its worker is a
+        // thread of the engine's pool, which has a ThreadStatus already, and makes a second one: when that one goes,
+        // the thread has none, and the first finds itself forgotten when its turn comes. No harm is done by it. The level
+        // has to be named: any other option of the logger alone would set it to trace, and cost time. What is wrong with
+        // a statement comes back as its result, log or no log.
+        _arguments = ["--path=" + dataDirectory, "--mark_cache_size=134217728", "--uncompressed_cache_size=0", "--log-level=none"];
         _anchor = new ChdbConnection(_arguments);
         using var version = _anchor.Query("SELECT version()"u8, "TabSeparatedRaw");
         Version = Encoding.UTF8.GetString(version.Data).Trim();

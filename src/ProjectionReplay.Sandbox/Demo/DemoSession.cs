@@ -16,9 +16,10 @@ internal sealed class DemoSession : IDisposable
 
     private DemoSession(Runspace runspace) => _runspace = runspace;
 
-    /// <summary>Opens the session at the process's current directory.</summary>
+    /// <summary>Opens the session.</summary>
+    /// <param name="location">The folder that it is in: replays write their logs there.</param>
     /// <param name="environment">Environment variables that the module is to see.</param>
-    public static DemoSession Open(IReadOnlyDictionary<string, string> environment)
+    public static DemoSession Open(string location, IReadOnlyDictionary<string, string> environment)
     {
         foreach (var (name, value) in environment) Environment.SetEnvironmentVariable(name, value);
         var state = InitialSessionState.CreateDefault2();
@@ -26,28 +27,28 @@ internal sealed class DemoSession : IDisposable
         state.ThrowOnRunspaceOpenError = true;
         var runspace = RunspaceFactory.CreateRunspace(state);
         runspace.Open();
-        runspace.SessionStateProxy.Path.SetLocation(Environment.CurrentDirectory);
+        runspace.SessionStateProxy.Path.SetLocation(location);
         return new DemoSession(runspace);
     }
 
     /// <summary>Runs a command and shows what it says and returns.</summary>
-    /// <param name="command">The command, as one would type it.</param>
-    /// <param name="columns">The properties to show.</param>
+    /// <param name="command">The command, as one would type it: a line that ends with a backtick goes on in the next one.</param>
+    /// <param name="columns">What to show. Columns that a narrow terminal has no room for are left out, the last ones first.</param>
     /// <exception cref="SandboxException">The command failed.</exception>
-    public IReadOnlyList<PSObject> Run(string command, params string[] columns)
+    public IReadOnlyList<PSObject> Run(string command, params DemoColumn[] columns)
     {
-        Console.WriteLine($"\nPS> {command}\n");
+        Console.WriteLine($"\nPS> {command.ReplaceLineEndings("\n>> ")}");
         using var shell = PowerShell.Create(_runspace);
         _running = shell;
         shell.AddScript(command);
         shell.Streams.Progress.DataAdded += (_, e) => ShowProgress(shell.Streams.Progress[e.Index]);
-        shell.Streams.Information.DataAdded += (_, e) => Console.WriteLine(shell.Streams.Information[e.Index]);
-        shell.Streams.Warning.DataAdded += (_, e) => Console.WriteLine("WARNING: " + shell.Streams.Warning[e.Index]);
+        shell.Streams.Information.DataAdded += (_, e) => Say(shell.Streams.Information[e.Index].ToString());
+        shell.Streams.Warning.DataAdded += (_, e) => Say("WARNING: " + shell.Streams.Warning[e.Index]);
         try
         {
             var output = shell.Invoke();
             ClearProgress();
-            ShowTable(output, columns);
+            ShowTables(output, columns);
             return shell.HadErrors && shell.Streams.Error.Count > 0 ? throw new SandboxException(shell.Streams.Error[0].ToString()) : output;
         }
         catch (RuntimeException e)
@@ -82,7 +83,7 @@ internal sealed class DemoSession : IDisposable
     {
         if (Console.IsOutputRedirected || record.RecordType == ProgressRecordType.Completed || record.ParentActivityId >= 0) return;
         var filled = Math.Clamp(record.PercentComplete, 0, 100) / 4;
-        var width = Math.Max(40, Console.WindowWidth - 1);
+        var width = Screen.Width;
         var line = $"[{new string('#', filled)}{new string('.', 25 - filled)}] {record.Activity}: {record.StatusDescription}";
         Console.Write("\r" + (line.Length > width ? line[..width] : line.PadRight(width)));
         _isProgressShown = true;
@@ -91,19 +92,41 @@ internal sealed class DemoSession : IDisposable
     private void ClearProgress()
     {
         if (!_isProgressShown) return;
-        Console.Write("\r" + new string(' ', Math.Max(40, Console.WindowWidth - 1)) + "\r");
+        Console.Write("\r" + new string(' ', Screen.Width) + "\r");
         _isProgressShown = false;
     }
 
-    private static void ShowTable(IReadOnlyList<PSObject> rows, string[] columns)
+    private void Say(string text)
     {
-        var cells = rows.Select(row => columns.Select(column => Text(row.Properties[column]?.Value)).ToArray()).ToList();
-        var widths = columns.Select((column, i) => cells.Select(row => row[i].Length).Append(column.Length).Max()).ToArray();
-        foreach (var line in cells.Prepend([.. widths.Select(width => new string('-', width))]).Prepend(columns))
+        ClearProgress();
+        Console.WriteLine(Screen.Wrap(text));
+    }
+
+    private static void ShowTables(IReadOnlyList<PSObject> rows, DemoColumn[] columns)
+    {
+        var group = Array.Find(columns, column => column.IsHeading);
+        var shown = Array.FindAll(columns, column => !column.IsHeading);
+        foreach (var rowsOfGroup in rows.GroupBy(row => group?.TextOf(row), StringComparer.Ordinal))
         {
-            Console.WriteLine(string.Join("  ", line.Select((cell, i) => cell.PadRight(widths[i]))).TrimEnd());
+            Console.WriteLine();
+            if (rowsOfGroup.Key is { } heading) Console.WriteLine($"   {group!.Label}: {heading}\n");
+            var cells = rowsOfGroup.Select(row => shown.Select(column => column.TextOf(row)).ToArray()).ToList();
+            foreach (var line in TextTable.Lines([.. shown.Select(column => column.Label)], cells, Screen.Width)) Console.WriteLine(line);
         }
     }
+}
+
+/// <summary>A column of what a command returns.</summary>
+/// <param name="Label">Its name.</param>
+/// <param name="Properties">The properties that its cells are taken from: the first that has a value.</param>
+internal sealed record DemoColumn(string Label, params string[] Properties)
+{
+    /// <summary>Stands above the rows that have it in common, and not in them.</summary>
+    public bool IsHeading { get; init; }
+
+    public static implicit operator DemoColumn(string property) => new(property, property);
+
+    public string TextOf(PSObject row) => Properties.Select(property => Text(row.Properties[property]?.Value)).FirstOrDefault(text => text.Length > 0, "");
 
     private static string Text(object? value) => value is PSObject { BaseObject: var inner } ? Text(inner) : Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
 }

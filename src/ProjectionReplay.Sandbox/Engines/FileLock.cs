@@ -6,8 +6,12 @@ internal static class FileLock
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Waits until this process holds the file; dispose the result to let go.</summary>
-    public static async Task<FileStream> TakeAsync(string path, CancellationToken cancellationToken)
+    /// <param name="path">The file.</param>
+    /// <param name="whenHeld">Told once when somebody else holds it.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<FileStream> TakeAsync(string path, Action whenHeld, CancellationToken cancellationToken)
     {
+        var isHeld = false;
         while (true)
         {
             try
@@ -16,6 +20,9 @@ internal static class FileLock
             }
             catch (IOException) when (!cancellationToken.IsCancellationRequested)
             {
+                if (!isHeld)
+                    whenHeld();
+                isHeld = true;
                 await Task.Delay(s_pause, cancellationToken);
             }
         }

@@ -121,11 +121,39 @@ public sealed class TerminalTests(TestServers servers) : IClassFixture<TestServe
         Assert.Matches(@"(?m)^\d\d:\d\d:\d\d error +1/1", plain);
     }
 
+    [Fact]
+    public async Task A_terminal_of_the_usual_width_has_room_for_all_of_it()
+    {
+        var tenant = await new TestTenant(servers).AddEvaluations(6).AppendAsync();
+        var active = await HoldUpAsync(tenant, TestTenant.EvaluationId(4));
+        await using var terminal = await Terminal.OpenAsync(Terminal.UsualColumns, Connections);
+
+        // In a script, as the command line itself would be too long.
+        await File.WriteAllTextAsync(
+            Path.Combine(terminal.Location.FullName, "run.ps1"),
+            $"Import-Module '{RepositoryLayout.Manifest}'\n{Replay(tenant)} -AggregateBatchSize 2",
+            TestContext.Current.CancellationToken);
+        await terminal.StartAsync("./run.ps1");
+        var bars = await terminal.WaitForAsync("Batch 3 of 3");
+        Assert.Contains($"{Projection} for ", bars, StringComparison.Ordinal);
+        Assert.Empty(await terminal.BrokenLinesAsync());
+
+        await servers.Redis.KeyDeleteAsync(active);
+        Assert.Matches("complete +6 +18 ", await terminal.WaitForPromptAsync());
+        var shown = await terminal.HistoryAsync();
+        Assert.Matches("(?m)^UTC +Step +Batch +Count +Events +ms +Message$", shown);
+        Assert.DoesNotContain("<Fatal>", shown, StringComparison.Ordinal);
+        Assert.DoesNotContain("ThreadStatus", shown, StringComparison.Ordinal);
+        Assert.Empty(await terminal.BrokenLinesAsync());
+    }
+
     private static string Replay(TestTenant tenant) => $"Invoke-ProjectionReplay evaluationState {tenant.Id} 2026-01-01";
+
+    private (string Name, string Value)[] Connections => [("CLICKHOUSE_URL", servers.ClickHouseUrl), ("REDIS_URL", servers.RedisUrl)];
 
     private async Task<Terminal> OpenAsync()
     {
-        var terminal = await Terminal.OpenAsync(("CLICKHOUSE_URL", servers.ClickHouseUrl), ("REDIS_URL", servers.RedisUrl));
+        var terminal = await Terminal.OpenAsync(Connections);
         await terminal.StartAsync($"Import-Module '{RepositoryLayout.Manifest}'");
         await terminal.WaitForPromptAsync();
         return terminal;

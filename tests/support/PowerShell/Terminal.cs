@@ -1,15 +1,19 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace ProjectionReplay.Cmdlets;
 
 /// <summary>
-/// A terminal with pwsh in it, as a person has it before them: keys go in, and what stands on the screen comes out. It
-/// is tmux, with a server of its own, which ends with the test.
+/// A terminal with pwsh or another program in it, as a person has it before them: keys go in, and what stands on the
+/// screen comes out. It is tmux, with a server of its own, which ends with the test.
 /// </summary>
 internal sealed class Terminal : IAsyncDisposable
 {
+    /// <summary>What terminals are that nobody made larger.</summary>
+    public const int UsualColumns = 80;
+
     // Wide enough for every sentence: where a longer one is broken is not the point.
-    private const int Columns = 220;
+    private const int ManyColumns = 220;
     private const int Rows = 50;
 
     // A busy machine takes its time to start a shell within the shell.
@@ -17,28 +21,44 @@ internal sealed class Terminal : IAsyncDisposable
 
     private readonly string _server = $"projection-replay-{Guid.NewGuid():N}";
 
-    private Terminal()
-    {
-    }
+    private readonly int _columns;
+    private readonly string _exitCode;
+
+    private Terminal(int columns) => (_columns, _exitCode) = (columns, Path.Combine(Path.GetTempPath(), _server));
 
     /// <summary>The folder that the session starts in.</summary>
     public DirectoryInfo Location { get; } = Directory.CreateTempSubdirectory("projection-replay-");
 
-    /// <summary>Opens a terminal, and waits for pwsh's prompt. Skips the test where there is none to be had.</summary>
+    /// <summary>Opens a wide terminal, and waits for pwsh's prompt. Skips the test where there is none to be had.</summary>
     /// <param name="environment">Variables to set.</param>
-    public static async Task<Terminal> OpenAsync(params (string Name, string Value)[] environment)
+    public static Task<Terminal> OpenAsync(params (string Name, string Value)[] environment) => OpenAsync(ManyColumns, environment);
+
+    /// <summary>Opens a terminal, and waits for pwsh's prompt. Skips the test where there is none to be had.</summary>
+    /// <param name="columns">How wide it is.</param>
+    /// <param name="environment">Variables to set.</param>
+    public static async Task<Terminal> OpenAsync(int columns, params (string Name, string Value)[] environment)
     {
-        Assert.SkipUnless(IsInstalled("tmux", "-V"), "This machine has no tmux, which plays the terminal: install the package 'tmux'.");
-        var terminal = new Terminal();
+        var terminal = Make(columns);
 
         // The history of whoever runs the tests is neither read nor written; nor is anything on the screen that nobody typed.
         var (command, path) = PowerShellTool.PutOnPath(terminal.Location);
-        string[] variables = ["-e", $"XDG_DATA_HOME={terminal.Location.FullName}/data", "-e", $"PATH={path}", .. environment.SelectMany(variable => (string[])["-e", $"{variable.Name}={variable.Value}"])];
-        await terminal.TmuxAsync(
-            ["-f", "/dev/null", "new-session", "-d", "-x", $"{Columns}", "-y", $"{Rows}", "-c", terminal.Location.FullName, .. variables, command, "-NoLogo", "-NoProfile"]);
+        await terminal.BeginAsync(
+            [command, "-NoLogo", "-NoProfile"], [("XDG_DATA_HOME", $"{terminal.Location.FullName}/data"), ("PATH", path), .. environment]);
         await terminal.WaitForPromptAsync();
         await terminal.StartAsync("Set-PSReadLineOption -PredictionSource None");
         await terminal.WaitForPromptAsync();
+        return terminal;
+    }
+
+    /// <summary>Opens a terminal and starts a program in it, in an empty folder. Skips the test where there is none to be had.</summary>
+    /// <param name="columns">How wide it is.</param>
+    /// <param name="command">The program and its arguments.</param>
+    public static async Task<Terminal> RunAsync(int columns, params string[] command)
+    {
+        var terminal = Make(columns);
+
+        // tmux itself does not always learn how a program ended. Ctrl+C is for the program, and not for the shell around it.
+        await terminal.BeginAsync(["sh", "-c", "trap : INT; \"$@\"; echo $? > \"$0\"", terminal._exitCode, .. command], []);
         return terminal;
     }
 
@@ -57,7 +77,7 @@ internal sealed class Terminal : IAsyncDisposable
         await TypeAsync(command);
 
         // Or the prompt that is waited for next might be the one that this was typed at.
-        await WaitForAsync(screen => screen.TrimEnd().EndsWith(command, StringComparison.Ordinal), $"'{command}' at the prompt");
+        await WaitForAsync(screen => WithoutSpace(screen).EndsWith(WithoutSpace(command), StringComparison.Ordinal), $"'{command}' at the prompt");
         await PressAsync("Enter");
     }
 
@@ -86,6 +106,21 @@ internal sealed class Terminal : IAsyncDisposable
     /// <summary>Waits for a screen.</summary>
     public Task<string> WaitForAsync(Func<string, bool> isThere, string what) => WaitForAsync(screen => Task.FromResult(isThere(screen)), what);
 
+    /// <summary>Waits until the program has ended, and returns its exit code.</summary>
+    public async Task<int> WaitForEndAsync()
+    {
+        var exitCode = 0;
+        await WaitForAsync(_ => File.Exists(_exitCode) && int.TryParse(File.ReadAllText(_exitCode), CultureInfo.InvariantCulture, out exitCode), "an end");
+        return exitCode;
+    }
+
+    /// <summary>All that was written so far, also what is no longer on the screen.</summary>
+    public Task<string> HistoryAsync() => TmuxAsync("capture-pane", "-p", "-S", "-");
+
+    /// <summary>The lines, of all that was written so far, that were too long for the terminal, so that it broke them.</summary>
+    public async Task<IReadOnlyList<string>> BrokenLinesAsync() =>
+        [.. (await TmuxAsync("capture-pane", "-p", "-J", "-S", "-")).Split('\n').Where(line => line.Length > _columns)];
+
     private async Task<string> WaitForAsync(Func<string, Task<bool>> isThere, string what)
     {
         var started = TimeProvider.System.GetTimestamp();
@@ -110,8 +145,26 @@ internal sealed class Terminal : IAsyncDisposable
         finally
         {
             Location.Delete(recursive: true);
+            File.Delete(_exitCode);
         }
     }
+
+    private static Terminal Make(int columns)
+    {
+        Assert.SkipUnless(IsInstalled("tmux", "-V"), "This machine has no tmux, which plays the terminal: install the package 'tmux'.");
+        return new Terminal(columns);
+    }
+
+    /// <summary>Starts tmux with a program in it, whose last screen stays when it ends.</summary>
+    private async Task BeginAsync(string[] command, (string Name, string Value)[] environment) => await TmuxAsync(
+    [
+        "-f", "/dev/null", "start-server", ";", "set-option", "-g", "remain-on-exit", "on", ";",
+        "new-session", "-d", "-x", $"{_columns}", "-y", $"{Rows}", "-c", Location.FullName,
+        .. environment.SelectMany(variable => (string[])["-e", $"{variable.Name}={variable.Value}"]), .. command,
+    ]);
+
+    /// <summary>A command that is longer than a line goes on in the next one.</summary>
+    private static string WithoutSpace(string text) => string.Concat(text.Where(character => !char.IsWhiteSpace(character)));
 
     private static bool IsInstalled(string program, string argument)
     {
