@@ -66,7 +66,10 @@ public sealed class GroupQueue(IDatabase redis, string name)
     {
         foreach (var server in redis.Multiplexer.GetServers().Where(server => server is { IsConnected: true, IsReplica: false }))
         {
-            await foreach (var key in server.KeysAsync(redis.Database, _groupPrefix + "*:jobs")) yield return key.ToString()[..^":jobs".Length];
+            await foreach (var key in server.KeysAsync(redis.Database, _groupPrefix + "*:jobs"))
+            {
+                yield return key.ToString()[..^":jobs".Length];
+            }
         }
     }
 
@@ -80,7 +83,8 @@ public sealed class GroupQueue(IDatabase redis, string name)
 
         // Done meanwhile by a worker that everybody had given up.
         if (data.IsNull) return null;
-        return new LiveJob(group, order, int.Parse(attempt, CultureInfo.InvariantCulture), JsonSerializer.Deserialize<LiveEvent>(data.ToString())!);
+        return new LiveJob(
+            group, order, int.Parse(attempt, CultureInfo.InvariantCulture), JsonSerializer.Deserialize<LiveEvent>(data.ToString())!);
     }
 
     /// <summary>Removes a job that is done.</summary>

@@ -14,13 +14,20 @@ internal static class AboutTopic
     /// <exception cref="PageException">The page does not have the form of a topic.</exception>
     public static string Write(MarkdownPage page)
     {
-        if (page.Title != Path.GetFileNameWithoutExtension(page.File)) throw new PageException(page.File, 1, "The title must be the file's name.");
+        if (page.Title != Path.GetFileNameWithoutExtension(page.File))
+        {
+            throw new PageException(page.File, 1, "The title must be the file's name.");
+        }
+
         if (page.Sections is not [{ Title: "SHORT DESCRIPTION", Blocks: [HelpParagraph summary] }, { Title: "LONG DESCRIPTION" }, ..])
         {
             throw new PageException(page.File, 1, "A topic begins with a SHORT DESCRIPTION of one paragraph and a LONG DESCRIPTION.");
         }
 
-        if (summary.Text.Length > LongestSummary) throw new PageException(page.File, summary.Line, $"The short description must have {LongestSummary} characters at the most.");
+        if (summary.Text.Length > LongestSummary)
+        {
+            throw new PageException(page.File, summary.Line, $"The short description must have {LongestSummary} characters at the most.");
+        }
 
         var text = new StringBuilder($"TOPIC\n{Indent}{page.Title}\n");
         foreach (var section in page.Sections)
@@ -44,7 +51,11 @@ internal static class AboutTopic
                 AppendWrapped(text, paragraph.Text, Indent, Indent);
                 break;
             case HelpList list:
-                foreach (var item in list.Items) AppendWrapped(text, item, Indent, Indent + new string(' ', item.IndexOf(' ', StringComparison.Ordinal) + 1));
+                foreach (var item in list.Items)
+                {
+                    AppendWrapped(text, item, Indent, Indent + new string(' ', item.IndexOf(' ', StringComparison.Ordinal) + 1));
+                }
+
                 break;
             case HelpCode code:
                 foreach (var line in code.Text.Split('\n')) text.Append((Indent + Indent + line).TrimEnd()).Append('\n');

@@ -14,7 +14,13 @@ internal sealed class CmdletAssembly : AssemblyLoadContext
     public static IReadOnlyList<CmdletShape> Read(string path)
     {
         var assembly = new CmdletAssembly(Path.GetFullPath(path)).LoadFromAssemblyPath(Path.GetFullPath(path));
-        return [.. assembly.GetExportedTypes().Select(CmdletShape.From).OfType<CmdletShape>().OrderBy(cmdlet => cmdlet.Name, StringComparer.Ordinal)];
+        return
+        [
+            .. assembly.GetExportedTypes()
+                .Select(CmdletShape.From)
+                .OfType<CmdletShape>()
+                .OrderBy(cmdlet => cmdlet.Name, StringComparer.Ordinal),
+        ];
     }
 
     /// <inheritdoc/>

@@ -6,7 +6,8 @@ internal sealed record CmdletPage
     private const string Synopses = "SYNOPSIS", Descriptions = "DESCRIPTION", ExampleList = "EXAMPLES", ParameterList = "PARAMETERS";
     private const string InputList = "INPUTS", OutputList = "OUTPUTS", NoteList = "NOTES", LinkList = "RELATED LINKS";
 
-    private static readonly string[] Headings = [Synopses, Descriptions, ExampleList, ParameterList, InputList, OutputList, NoteList, LinkList];
+    private static readonly string[] Headings =
+        [Synopses, Descriptions, ExampleList, ParameterList, InputList, OutputList, NoteList, LinkList];
 
     /// <summary>The page's path.</summary>
     public required string File { get; init; }
@@ -48,18 +49,26 @@ internal sealed record CmdletPage
         {
             File = page.File,
             Name = page.Title,
-            Synopsis = Find(Synopses).Blocks is [HelpParagraph synopsis] ? synopsis.Text : throw Fault(Find(Synopses), "must be one paragraph"),
+            Synopsis = Find(Synopses).Blocks is [HelpParagraph synopsis]
+                ? synopsis.Text
+                : throw Fault(Find(Synopses), "must be one paragraph"),
             Description = Find(Descriptions).Blocks is [_, ..] text ? text : throw Fault(Find(Descriptions), "is empty"),
             Examples = [.. Below(ExampleList).Select(Example)],
             Parameters = ByName(Below(ParameterList)),
             Inputs = Below(InputList),
             Outputs = Below(OutputList),
             Notes = Text(NoteList),
-            Links = [.. Text(LinkList).SelectMany(block => block is HelpList list ? list.Items : throw Fault(Find(LinkList), "must be a list")).Select(item => item[2..])],
+            Links =
+            [
+                .. Text(LinkList)
+                    .SelectMany(block => block is HelpList list ? list.Items : throw Fault(Find(LinkList), "must be a list"))
+                    .Select(item => item[2..]),
+            ],
         };
 
         PageSection Find(string heading) =>
-            top.FirstOrDefault(section => section.Title == heading) ?? throw new PageException(page.File, 1, $"The section '{heading}' is missing.");
+            top.FirstOrDefault(section => section.Title == heading)
+            ?? throw new PageException(page.File, 1, $"The section '{heading}' is missing.");
 
         IReadOnlyList<HelpBlock> Text(string heading) => top.FirstOrDefault(section => section.Title == heading)?.Blocks ?? [];
 
@@ -97,7 +106,15 @@ internal sealed record CmdletPage
         foreach (var section in top)
         {
             var at = Array.IndexOf(Headings, section.Title);
-            if (at <= last) throw new PageException(page.File, section.Line, $"The section '{section.Title}' is unknown or out of place. The sections are {string.Join(", ", Headings)}, in this order.");
+            if (at <= last)
+            {
+                throw new PageException(
+                    page.File,
+                    section.Line,
+                    $"The section '{section.Title}' is unknown or out of place. "
+                        + $"The sections are {string.Join(", ", Headings)}, in this order.");
+            }
+
             last = at;
         }
 
@@ -107,7 +124,10 @@ internal sealed record CmdletPage
         foreach (var section in page.Sections)
         {
             if (section.Level == 2) current = section.Title;
-            else if (!divided.Contains(current)) throw new PageException(page.File, section.Line, $"'{current}' has no headings of its own.");
+            else if (!divided.Contains(current))
+            {
+                throw new PageException(page.File, section.Line, $"'{current}' has no headings of its own.");
+            }
         }
     }
 }

@@ -26,12 +26,19 @@ internal sealed record CmdletShape(string Verb, string Noun, IReadOnlyList<Param
             .OrderBy(property => property.MetadataToken)
             .Select(property => ParameterShape.From(property, instance));
         ParameterShape[] all = [.. parameters, .. cmdlet.SupportsShouldProcess ? ParameterShape.OfShouldProcess : []];
-        string[] named = [.. all.SelectMany(parameter => parameter.Uses.Keys).Where(name => name != ParameterAttribute.AllParameterSets).Distinct(StringComparer.Ordinal)];
+        string[] named =
+        [
+            .. all.SelectMany(parameter => parameter.Uses.Keys)
+                .Where(name => name != ParameterAttribute.AllParameterSets)
+                .Distinct(StringComparer.Ordinal),
+        ];
         return new CmdletShape(
             cmdlet.VerbName,
             cmdlet.NounName,
             all,
-            named.Length == 0 ? [ParameterAttribute.AllParameterSets] : [.. named.Prepend(cmdlet.DefaultParameterSetName).OfType<string>().Distinct(StringComparer.Ordinal)]);
+            named.Length == 0
+                ? [ParameterAttribute.AllParameterSets]
+                : [.. named.Prepend(cmdlet.DefaultParameterSetName).OfType<string>().Distinct(StringComparer.Ordinal)]);
     }
 }
 
@@ -81,7 +88,9 @@ internal sealed record ParameterShape
             Aliases = [.. property.GetCustomAttributes<AliasAttribute>().SelectMany(alias => alias.AliasNames)],
             AcceptsWildcards = property.IsDefined(typeof(SupportsWildcardsAttribute)),
             DefaultValue = uses.Values.All(use => use.Mandatory) ? null : Describe(property, property.GetValue(instance)),
-            Values = type.IsEnum ? Enum.GetNames(type) : [.. property.GetCustomAttributes<ValidateSetAttribute>().SelectMany(set => set.ValidValues)],
+            Values = type.IsEnum
+                ? Enum.GetNames(type)
+                : [.. property.GetCustomAttributes<ValidateSetAttribute>().SelectMany(set => set.ValidValues)],
             Uses = uses,
         };
     }
@@ -89,7 +98,13 @@ internal sealed record ParameterShape
     private static string? Describe(PropertyInfo property, object? value)
     {
         // What may not be given stands for not given.
-        if (property.GetCustomAttribute<ValidateRangeAttribute>() is { MinRange: IComparable least } && value?.GetType() == least.GetType() && least.CompareTo(value) > 0) return null;
+        if (property.GetCustomAttribute<ValidateRangeAttribute>() is { MinRange: IComparable least }
+            && value?.GetType() == least.GetType()
+            && least.CompareTo(value) > 0)
+        {
+            return null;
+        }
+
         return value switch
         {
             null or "" => null,

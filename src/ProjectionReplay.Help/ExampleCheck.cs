@@ -25,7 +25,10 @@ internal static class ExampleCheck
             if (cmdlets.FirstOrDefault(cmdlet => IsNamed(command, cmdlet.Name)) is not { } known) continue;
             foreach (var parameter in command.CommandElements.OfType<CommandParameterAst>())
             {
-                if (!Has(known, parameter.ParameterName)) throw Fault(parameter.Extent, $"{known.Name} has no parameter -{parameter.ParameterName}.");
+                if (!Has(known, parameter.ParameterName))
+                {
+                    throw Fault(parameter.Extent, $"{known.Name} has no parameter -{parameter.ParameterName}.");
+                }
             }
         }
 

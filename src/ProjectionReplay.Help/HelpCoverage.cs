@@ -19,8 +19,14 @@ internal static class HelpCoverage
                 continue;
             }
 
-            if (page.Examples.Count < LeastExamples) yield return $"{page.File} has {page.Examples.Count} examples, and should have {LeastExamples} or more.";
-            foreach (var parameter in cmdlet.Parameters.Where(parameter => !Optional.Contains(parameter.Name) && !page.Parameters.ContainsKey(parameter.Name)))
+            if (page.Examples.Count < LeastExamples)
+            {
+                yield return $"{page.File} has {page.Examples.Count} examples, and should have {LeastExamples} or more.";
+            }
+
+            var silent = cmdlet.Parameters.Where(
+                parameter => !Optional.Contains(parameter.Name) && !page.Parameters.ContainsKey(parameter.Name));
+            foreach (var parameter in silent)
             {
                 yield return $"{page.File} says nothing of -{parameter.Name}.";
             }

@@ -20,7 +20,10 @@ internal sealed class HelpFiles(string assembly, string documentation)
         // Topics that are gone.
         if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
         Directory.CreateDirectory(folder);
-        foreach (var (file, text) in topics) File.WriteAllText(Path.Combine(folder, Path.GetFileNameWithoutExtension(file) + ".help.txt"), text);
+        foreach (var (file, text) in topics)
+        {
+            File.WriteAllText(Path.Combine(folder, Path.GetFileNameWithoutExtension(file) + ".help.txt"), text);
+        }
 
         // Last, because the build goes by this file.
         MamlWriter.Write(
@@ -35,11 +38,19 @@ internal sealed class HelpFiles(string assembly, string documentation)
 
     private CmdletPage Check(CmdletPage page)
     {
-        if (page.Name != Path.GetFileNameWithoutExtension(page.File)) throw new PageException(page.File, 1, "The title must be the file's name.");
-        var cmdlet = Cmdlets.FirstOrDefault(known => known.Name == page.Name) ?? throw new PageException(page.File, 1, $"There is no cmdlet {page.Name}.");
+        if (page.Name != Path.GetFileNameWithoutExtension(page.File))
+        {
+            throw new PageException(page.File, 1, "The title must be the file's name.");
+        }
+
+        var cmdlet = Cmdlets.FirstOrDefault(known => known.Name == page.Name)
+            ?? throw new PageException(page.File, 1, $"There is no cmdlet {page.Name}.");
         foreach (var (name, section) in page.Parameters)
         {
-            if (cmdlet.Parameters.All(parameter => parameter.Name != name)) throw new PageException(page.File, section.Line, $"{page.Name} has no parameter -{name}.");
+            if (cmdlet.Parameters.All(parameter => parameter.Name != name))
+            {
+                throw new PageException(page.File, section.Line, $"{page.Name} has no parameter -{name}.");
+            }
         }
 
         ExampleCheck.Check(page, Cmdlets);
@@ -50,7 +61,8 @@ internal sealed class HelpFiles(string assembly, string documentation)
     {
         var results = new List<(string, T)>();
         var directory = Path.Combine(documentation, folder);
-        foreach (var file in Directory.Exists(directory) ? Directory.GetFiles(directory, pattern).Order(StringComparer.Ordinal) : (IEnumerable<string>)[])
+        var files = Directory.Exists(directory) ? Directory.GetFiles(directory, pattern) : [];
+        foreach (var file in files.Order(StringComparer.Ordinal))
         {
             try
             {

@@ -16,8 +16,15 @@ internal static class MamlWriter
     /// <summary>Writes a file for some cmdlets.</summary>
     public static void Write(string path, IEnumerable<(CmdletShape Cmdlet, CmdletPage Page)> cmdlets)
     {
-        var root = new XElement(Msh + "helpItems", new XAttribute("schema", "maml"), cmdlets.Select(item => Describe(item.Cmdlet, item.Page)));
-        var settings = new XmlWriterSettings { Encoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), Indent = true, NewLineChars = "\n", NewLineHandling = NewLineHandling.None };
+        var root = new XElement(
+            Msh + "helpItems", new XAttribute("schema", "maml"), cmdlets.Select(item => Describe(item.Cmdlet, item.Page)));
+        var settings = new XmlWriterSettings
+        {
+            Encoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
+            Indent = true,
+            NewLineChars = "\n",
+            NewLineHandling = NewLineHandling.None,
+        };
         using var writer = XmlWriter.Create(path, settings);
         root.Save(writer);
     }
@@ -35,12 +42,16 @@ internal static class MamlWriter
             new XElement(Maml + "description", Paragraph(page.Synopsis))),
         new XElement(Maml + "description", Paragraphs(page.Description)),
         new XElement(Command + "syntax", cmdlet.ParameterSets.Select(set => Syntax(cmdlet, page, set))),
-        new XElement(Command + "parameters", cmdlet.Parameters.Select(parameter => Parameter(parameter, page, parameter.Uses.Values.First()))),
+        new XElement(
+            Command + "parameters", cmdlet.Parameters.Select(parameter => Parameter(parameter, page, parameter.Uses.Values.First()))),
         new XElement(Command + "inputTypes", page.Inputs.Select(section => Type(Command + "inputType", section))),
         new XElement(Command + "returnValues", page.Outputs.Select(section => Type(Command + "returnValue", section))),
         new XElement(Maml + "alertSet", new XElement(Maml + "alert", Paragraphs(page.Notes))),
         new XElement(Command + "examples", page.Examples.Select(Example)),
-        new XElement(Command + "relatedLinks", page.Links.Select(link => new XElement(Maml + "navigationLink", new XElement(Maml + "linkText", link), new XElement(Maml + "uri")))));
+        new XElement(
+            Command + "relatedLinks",
+            page.Links.Select(
+                link => new XElement(Maml + "navigationLink", new XElement(Maml + "linkText", link), new XElement(Maml + "uri")))));
 
     private static XElement Syntax(CmdletShape cmdlet, CmdletPage page, string set)
     {
@@ -48,7 +59,10 @@ internal static class MamlWriter
             .Select(parameter => (Parameter: parameter, Use: parameter.UseIn(set)))
             .Where(item => item.Use is not null)
             .OrderBy(item => item.Use!.Position == int.MinValue ? int.MaxValue : item.Use.Position);
-        return new XElement(Command + "syntaxItem", new XElement(Maml + "name", cmdlet.Name), used.Select(item => Parameter(item.Parameter, page, item.Use!)));
+        return new XElement(
+            Command + "syntaxItem",
+            new XElement(Maml + "name", cmdlet.Name),
+            used.Select(item => Parameter(item.Parameter, page, item.Use!)));
     }
 
     private static XElement Parameter(ParameterShape parameter, CmdletPage page, ParameterAttribute use)
@@ -67,12 +81,22 @@ internal static class MamlWriter
         {
             element.Add(new XElement(
                 Command + "parameterValueGroup",
-                parameter.Values.Select(value => new XElement(Command + "parameterValue", new XAttribute("required", "false"), new XAttribute("variableLength", "false"), value))));
+                parameter.Values.Select(
+                    value => new XElement(
+                        Command + "parameterValue",
+                        new XAttribute("required", "false"),
+                        new XAttribute("variableLength", "false"),
+                        value))));
         }
 
         if (!parameter.IsSwitch)
         {
-            element.Add(new XElement(Command + "parameterValue", new XAttribute("required", "true"), new XAttribute("variableLength", "false"), parameter.TypeName));
+            element.Add(
+                new XElement(
+                    Command + "parameterValue",
+                    new XAttribute("required", "true"),
+                    new XAttribute("variableLength", "false"),
+                    parameter.TypeName));
         }
 
         element.Add(

@@ -31,8 +31,18 @@ internal sealed record MarkdownPage(string File, string Title, IReadOnlyList<Pag
             {
                 var name = MarkdownText.Of(file, heading);
                 if (heading.Level == 1 && title is null) title = name;
-                else if (heading.Level is 2 or 3 && title is not null) sections.Add(new PageSection(heading.Level, name, LineOf(heading), []));
-                else throw new PageException(file, LineOf(heading), $"The heading '{name}' is out of place: a page has one of the first level, at its start, and others of the second and third.");
+                else if (heading.Level is 2 or 3 && title is not null)
+                {
+                    sections.Add(new PageSection(heading.Level, name, LineOf(heading), []));
+                }
+                else
+                {
+                    throw new PageException(
+                        file,
+                        LineOf(heading),
+                        $"The heading '{name}' is out of place: a page has one of the first level, at its start, "
+                            + "and others of the second and third.");
+                }
             }
             else if (sections.Count == 0)
             {
@@ -53,7 +63,11 @@ internal sealed record MarkdownPage(string File, string Title, IReadOnlyList<Pag
         ListBlock list => new HelpList(LineOf(block), [.. list.Select((item, index) => Item(file, list, (ListItemBlock)item, index))]),
         FencedCodeBlock code => new HelpCode(LineOf(block), code.Info ?? "", code.Lines.ToString().TrimEnd()),
         Table table => new HelpTable(LineOf(block), [.. table.Cast<TableRow>().Where(row => !row.IsHeader).Select(row => Row(file, row))]),
-        _ => throw new PageException(file, LineOf(block), $"Help cannot show a {block.GetType().Name}. Use paragraphs, flat lists, fenced code and tables of two columns."),
+        _ =>
+            throw new PageException(
+                file,
+                LineOf(block),
+                $"Help cannot show a {block.GetType().Name}. Use paragraphs, flat lists, fenced code and tables of two columns."),
     };
 
     private static string Item(string file, ListBlock list, ListItemBlock item, int index)

@@ -82,13 +82,15 @@ public sealed class ClickHouseDatabase : IDisposable
 
         // The rows replace older ones, not each other: looking for the latest among them would only cost time.
         var sql = $"INSERT INTO {Quote(table)} ({names}) SETTINGS optimize_on_insert = 0 {source}FORMAT RowBinary";
-        using var response = await _client.PostStreamAsync(sql, writeRows, isCompressed: false, cancellationToken, new QueryOptions()).ConfigureAwait(false);
+        using var response = await _client.PostStreamAsync(
+            sql, writeRows, isCompressed: false, cancellationToken, new QueryOptions()).ConfigureAwait(false);
     }
 
     /// <summary>Makes sure that a table with some columns is there.</summary>
     /// <returns>The types of all its columns, by name.</returns>
     /// <exception cref="ReplayException"><see cref="ReplayError.TableMissing"/>: it names what is missing.</exception>
-    public async Task<IReadOnlyDictionary<string, string>> RequireColumnsAsync(string table, IReadOnlyCollection<string> columns, CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<string, string>> RequireColumnsAsync(
+        string table, IReadOnlyCollection<string> columns, CancellationToken cancellationToken)
     {
         var found = await ReadColumnsAsync(table, cancellationToken).ConfigureAwait(false);
         Describe(table, [.. columns.Select(RequiredColumn.Any)]).Judge(found).Require();
@@ -135,10 +137,12 @@ public sealed class ClickHouseDatabase : IDisposable
 
         try
         {
-            await QueryTextsAsync(Sql, [new("from", "String", from), new("to", "String", to)], columns: 1, cancellationToken).ConfigureAwait(false);
+            await QueryTextsAsync(
+                Sql, [new("from", "String", from), new("to", "String", to)], columns: 1, cancellationToken).ConfigureAwait(false);
             return true;
         }
-        catch (ClickHouseServerException exception) when (exception.ErrorCode is IllegalType or TypeMismatch or CannotConvert or NotImplemented)
+        catch (ClickHouseServerException exception)
+            when (exception.ErrorCode is IllegalType or TypeMismatch or CannotConvert or NotImplemented)
         {
             return false;
         }
@@ -150,19 +154,24 @@ public sealed class ClickHouseDatabase : IDisposable
     /// <param name="columns">The columns, unquoted; the whole table when empty.</param>
     /// <param name="cancellationToken">Abandons the query.</param>
     /// <exception cref="ClickHouseServerException">The server does not say: it is older than 24.10, as a rule.</exception>
-    internal async Task<bool> IsGrantedAsync(string privilege, string table, IReadOnlyList<string> columns, CancellationToken cancellationToken)
+    internal async Task<bool> IsGrantedAsync(
+        string privilege, string table, IReadOnlyList<string> columns, CancellationToken cancellationToken)
     {
         var list = columns.Count == 0 ? "" : $"({string.Join(", ", columns.Select(Quote))})";
         using var connection = _client.CreateConnection();
         using var command = connection.CreateCommand($"CHECK GRANT {privilege}{list} ON {Quote(table)}");
-        return Convert.ToInt64(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false), CultureInfo.InvariantCulture) != 0;
+        return Convert.ToInt64(
+            await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false), CultureInfo.InvariantCulture) != 0;
     }
 
     /// <summary>Whether the user may read some columns of a table, by reading none of its rows.</summary>
     /// <exception cref="ClickHouseServerException">It may not, or the server is in trouble.</exception>
     internal Task TryReadAsync(string table, IReadOnlyList<string> columns, CancellationToken cancellationToken) =>
         QueryTextsAsync(
-            $"SELECT {string.Join(", ", columns.Select(column => $"toString({Quote(column)})"))} FROM {Quote(table)} WHERE 0", [], columns.Count, cancellationToken);
+            $"SELECT {string.Join(", ", columns.Select(column => $"toString({Quote(column)})"))} FROM {Quote(table)} WHERE 0",
+            [],
+            columns.Count,
+            cancellationToken);
 
     /// <summary>Reads rows whose columns are all String. For short answers.</summary>
     internal async Task<IReadOnlyList<string[]>> QueryTextsAsync(
@@ -196,10 +205,12 @@ public sealed class ClickHouseDatabase : IDisposable
     }
 
     /// <summary>An identifier, quoted.</summary>
-    internal static string Quote(string identifier) => "`" + identifier.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("`", "\\`", StringComparison.Ordinal) + "`";
+    internal static string Quote(string identifier) =>
+        "`" + identifier.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("`", "\\`", StringComparison.Ordinal) + "`";
 
     /// <summary>Text as a literal: for what comes from the server or from this program, never for what an operator gives.</summary>
-    internal static string Literal(string text) => "'" + text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal) + "'";
+    internal static string Literal(string text) =>
+        "'" + text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal) + "'";
 }
 
 /// <summary>A value bound to a query.</summary>

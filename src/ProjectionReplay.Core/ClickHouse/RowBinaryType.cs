@@ -24,9 +24,13 @@ internal static partial class RowBinaryType
     private static string Plain(string type) =>
         TimeZone().Replace(LowCardinality().Replace(type, "${type}"), "").Replace(" ", "", StringComparison.Ordinal);
 
-    [GeneratedRegex(@"LowCardinality\((?<type>Nullable\(\w+\)|\w+)\)", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"LowCardinality\((?<type>Nullable\(\w+\)|\w+)\)",
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000)]
     private static partial Regex LowCardinality();
 
-    [GeneratedRegex(@"(?<=DateTime64\(\d+), *'[^']*'", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"(?<=DateTime64\(\d+), *'[^']*'", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex TimeZone();
 }

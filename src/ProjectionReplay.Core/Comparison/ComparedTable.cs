@@ -8,7 +8,9 @@ namespace ProjectionReplay.Comparison;
 /// <param name="Name">Its name, unquoted.</param>
 /// <param name="WrittenType">The type that a replay sends.</param>
 /// <param name="StoredType">The type that the table has.</param>
-/// <param name="Value">How its values stand in RowBinary, on both sides; null when only the server can convert the one into the other.</param>
+/// <param name="Value">
+/// How its values stand in RowBinary, on both sides; null when only the server can convert the one into the other.
+/// </param>
 internal sealed record ComparedColumn(string Name, string WrittenType, string StoredType, RowBinaryValue? Value)
 {
     /// <summary>How its values are read from the table: as they are, or as text.</summary>
@@ -62,7 +64,8 @@ internal sealed class ComparedTable
     public static async Task<ComparedTable> OpenAsync(
         ClickHouseDatabase database, string name, IReadOnlyList<(string Name, string Type)> written, CancellationToken cancellationToken)
     {
-        var types = await database.RequireColumnsAsync(name, [.. written.Select(column => column.Name)], cancellationToken).ConfigureAwait(false);
+        var types = await database.RequireColumnsAsync(
+            name, [.. written.Select(column => column.Name)], cancellationToken).ConfigureAwait(false);
         var columns = written.Select(column => new ComparedColumn(
             column.Name,
             column.Type,
@@ -72,7 +75,8 @@ internal sealed class ComparedTable
         var table = new ComparedTable(name, columns, sortingKey.ToHashSet(StringComparer.Ordinal));
         if (table.FindProblem(engine, sortingKey) is { } problem)
         {
-            throw new ReplayException(ReplayError.ComparisonNotPossible, $"The rows of ClickHouse table '{name}' cannot be compared: {problem}");
+            throw new ReplayException(
+                ReplayError.ComparisonNotPossible, $"The rows of ClickHouse table '{name}' cannot be compared: {problem}");
         }
 
         return table;
@@ -99,7 +103,10 @@ internal sealed class ComparedTable
         var parts = new List<string>();
         for (var i = 0; i < columns.Count; i++)
         {
-            if (Key.Contains(columns[i]) && columns[i] != TenantKey) parts.Add(FormattableString.Invariant($"{Columns[columns[i]].Read.Read(Slice(row, ends, i))}"));
+            if (Key.Contains(columns[i]) && columns[i] != TenantKey)
+            {
+                parts.Add(FormattableString.Invariant($"{Columns[columns[i]].Read.Read(Slice(row, ends, i))}"));
+            }
         }
 
         return string.Join('/', parts);
@@ -115,7 +122,8 @@ internal sealed class ComparedTable
         const string Sql = """
             SELECT tables.engine, columns.name
             FROM system.tables AS tables
-            LEFT JOIN (SELECT name, table FROM system.columns WHERE database = currentDatabase() AND is_in_sorting_key) AS columns ON columns.table = tables.name
+            LEFT JOIN (SELECT name, table FROM system.columns WHERE database = currentDatabase() AND is_in_sorting_key) AS columns
+                ON columns.table = tables.name
             WHERE tables.database = currentDatabase() AND tables.name = {table:String}
             """;
 
@@ -148,10 +156,15 @@ internal sealed class ComparedTable
 
     private string? FindProblem(string engine, IReadOnlyList<string> sortingKey)
     {
-        if (sortingKey.Count == 0) return $"its engine {engine} has no sorting key, which would tell its rows apart. Compare on the table that holds the rows.";
+        if (sortingKey.Count == 0)
+        {
+            return $"its engine {engine} has no sorting key, which would tell its rows apart. Compare on the table that holds the rows.";
+        }
+
         if (engine.EndsWith("MergeTree", StringComparison.Ordinal) && !engine.Contains("Replacing", StringComparison.Ordinal))
         {
-            return $"its engine {engine} keeps every row ever written, so that none is the latest. A projection whose latest row wins belongs into a ReplacingMergeTree.";
+            return $"its engine {engine} keeps every row ever written, so that none is the latest. "
+                + "A projection whose latest row wins belongs into a ReplacingMergeTree.";
         }
 
         if (sortingKey.FirstOrDefault(name => Columns.All(column => column.Name != name)) is { } unwritten)
@@ -161,7 +174,8 @@ internal sealed class ComparedTable
 
         if (Key.FirstOrDefault(index => Columns[index].Value is null, -1) is >= 0 and var converted)
         {
-            return $"column '{Columns[converted].Name}' of its sorting key is of type {Columns[converted].StoredType}, and a replay writes {Columns[converted].WrittenType}.";
+            return $"column '{Columns[converted].Name}' of its sorting key is of type {Columns[converted].StoredType}, "
+                + $"and a replay writes {Columns[converted].WrittenType}.";
         }
 
         return NamingKey.Any() ? null : "no column of its sorting key is text, beside the tenant, by which rows could be looked for.";

@@ -44,7 +44,10 @@ internal sealed record ComparisonContext(
     /// <param name="cancellationToken">Abandons the work.</param>
     /// <returns>The folds, in the order of their aggregates; the caller disposes them.</returns>
     public async Task<IReadOnlyList<IStreamFold>> FoldAsync(
-        EventSelection selection, Func<IStreamFold> startFold, IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
+        EventSelection selection,
+        Func<IStreamFold> startFold,
+        IReadOnlyList<BatchAggregate> aggregates,
+        CancellationToken cancellationToken)
     {
         var reading = new StreamReading(EventLog, startFold, Definition, Request.Options, TimeProvider);
         var streams = AggregateStream.Cut(selection, aggregates, Request.Options.Concurrency);
@@ -54,7 +57,10 @@ internal sealed record ComparisonContext(
             streams.Count,
             new ParallelOptions { MaxDegreeOfParallelism = Request.Options.Concurrency, CancellationToken = cancellationToken },
             async (index, token) => folds[index] = (await Faults.CallAsync(
-                Server.ClickHouse, "Reading events", retry => streams[index].FoldAsync(reading, Progress.AddEvents, retry), token).ConfigureAwait(false)).Fold).ConfigureAwait(false);
+                Server.ClickHouse,
+                "Reading events",
+                retry => streams[index].FoldAsync(reading, Progress.AddEvents, retry),
+                token).ConfigureAwait(false)).Fold).ConfigureAwait(false);
         return folds;
     }
 }

@@ -15,11 +15,12 @@ internal sealed record ComparisonBatch(EventSelection Selection, PlannedBatch Ba
 internal sealed record ComparisonPlan(IReadOnlyList<ComparisonBatch> Batches, int AggregateCount)
 {
     /// <summary>Looks for the aggregates that a request is about.</summary>
-    public static Task<ComparisonPlan> FindAsync(ComparisonContext context, CancellationToken cancellationToken) => context.Faults.CallAsync(
-        Server.ClickHouse,
-        "Discovering aggregates",
-        token => context.Request.SampleSize is { } size ? SampleAsync(context, size, token) : FindAllAsync(context, token),
-        cancellationToken);
+    public static Task<ComparisonPlan> FindAsync(ComparisonContext context, CancellationToken cancellationToken) =>
+        context.Faults.CallAsync(
+            Server.ClickHouse,
+            "Discovering aggregates",
+            token => context.Request.SampleSize is { } size ? SampleAsync(context, size, token) : FindAllAsync(context, token),
+            cancellationToken);
 
     private static async Task<ComparisonPlan> FindAllAsync(ComparisonContext context, CancellationToken cancellationToken)
     {
@@ -53,28 +54,37 @@ internal sealed record ComparisonPlan(IReadOnlyList<ComparisonBatch> Batches, in
     private static async Task<ComparisonPlan> SampleAsync(ComparisonContext context, int size, CancellationToken cancellationToken)
     {
         // The greatest hash comes first, and goes first.
-        var sample = new PriorityQueue<(string Type, byte[] Id, long RowCount), ulong>(Comparer<ulong>.Create(static (left, right) => right.CompareTo(left)));
+        var sample = new PriorityQueue<(string Type, byte[] Id, long RowCount), ulong>(
+            Comparer<ulong>.Create(static (left, right) => right.CompareTo(left)));
         await context.EventLog.DiscoverAsync(
             context.Selection,
             (type, id, rowCount) =>
             {
                 var hash = CityHash64.Hash(id);
                 if (sample.Count < size) sample.Enqueue((type, id.ToArray(), rowCount), hash);
-                else if (sample.TryPeek(out _, out var greatest) && hash < greatest) sample.EnqueueDequeue((type, id.ToArray(), rowCount), hash);
+                else if (sample.TryPeek(out _, out var greatest) && hash < greatest)
+                {
+                    sample.EnqueueDequeue((type, id.ToArray(), rowCount), hash);
+                }
             },
             cancellationToken).ConfigureAwait(false);
 
         // In the order of the table, which is that of UTF-8.
         var chosen = sample.UnorderedItems.Select(item => item.Element).ToList();
         chosen.Sort(static (left, right) =>
-            Encoding.UTF8.GetBytes(left.Type).AsSpan().SequenceCompareTo(Encoding.UTF8.GetBytes(right.Type)) is not 0 and var byType ? byType : left.Id.AsSpan().SequenceCompareTo(right.Id));
+            Encoding.UTF8.GetBytes(left.Type).AsSpan().SequenceCompareTo(Encoding.UTF8.GetBytes(right.Type)) is not 0 and var byType
+                ? byType
+                : left.Id.AsSpan().SequenceCompareTo(right.Id));
         var batches = new List<ComparisonBatch>();
         foreach (var group in QueryGroups.Cut(chosen, aggregate => aggregate.Id.Length))
         {
             var planner = new BatchPlanner(group.Count, isExact: true);
             foreach (var (type, id, rowCount) in group) planner.Add(type, id, rowCount);
             planner.Finish();
-            var named = context.Selection with { AggregateIds = [.. group.Select(aggregate => Encoding.UTF8.GetString(aggregate.Id)).Distinct(StringComparer.Ordinal)] };
+            var named = context.Selection with
+            {
+                AggregateIds = [.. group.Select(aggregate => Encoding.UTF8.GetString(aggregate.Id)).Distinct(StringComparer.Ordinal)],
+            };
             batches.Add(new ComparisonBatch(named, planner.Batches[0]));
         }
 

@@ -55,7 +55,8 @@ internal sealed class ComparisonProgress(string projection, string tenantId, Rep
     /// <summary>What the comparison came to, in a sentence.</summary>
     public string Summarize(string table) => string.Create(
         CultureInfo.InvariantCulture,
-        $"Compared {_aggregates:N0} aggregates, {Interlocked.Read(ref _events):N0} events, with table {table}: {(_rows == 0 ? "no difference" : $"{_rows:N0} rows differ, in {_fields:N0} places")}.");
+        $"Compared {_aggregates:N0} aggregates, {Interlocked.Read(ref _events):N0} events, with table {table}: "
+            + $"{(_rows == 0 ? "no difference" : $"{_rows:N0} rows differ, in {_fields:N0} places")}.");
 
     private void Publish()
     {

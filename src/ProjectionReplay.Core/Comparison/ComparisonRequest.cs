@@ -43,6 +43,8 @@ public sealed record ComparisonRequest
     /// <summary>How long live handlers have to catch up with such events before a difference is believed.</summary>
     internal TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(3);
 
-    /// <summary>Called between reading events and reading rows, with the number of the look, so that tests can do something in between.</summary>
+    /// <summary>
+    /// Called between reading events and reading rows, with the number of the look, so that tests can do something in between.
+    /// </summary>
     internal Func<int, CancellationToken, ValueTask>? Pause { get; init; }
 }

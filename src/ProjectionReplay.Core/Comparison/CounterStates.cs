@@ -20,20 +20,29 @@ internal sealed class CounterStates<TState>(FoldProjection<TState> projection, P
 
     public async Task CompareAsync(ComparisonContext context, CancellationToken cancellationToken)
     {
-        await context.Faults.CallAsync(Server.Postgres, $"Looking at table {_table.Name}", store.CheckAsync, cancellationToken).ConfigureAwait(false);
+        await context.Faults.CallAsync(
+            Server.Postgres, $"Looking at table {_table.Name}", store.CheckAsync, cancellationToken).ConfigureAwait(false);
         if (_table.KeyColumns.Count == 0)
         {
             throw new ReplayException(
                 ReplayError.ComparisonNotPossible,
-                $"The counters of projection '{context.Definition.Name}' cannot be compared: nothing says which column of table '{_table.Name}' names the tenant, as its CounterTable has no key columns.");
+                $"The counters of projection '{context.Definition.Name}' cannot be compared: "
+                    + $"nothing says which column of table '{_table.Name}' names the tenant, as its CounterTable has no key columns.");
         }
 
         // Null at first: all counters are looked at.
         HashSet<string>? moving = null;
-        for (var look = 1; look <= MostLooks && moving is not { Count: 0 }; look++) moving = await LookAsync(context, look, moving, cancellationToken).ConfigureAwait(false);
+        for (var look = 1; look <= MostLooks && moving is not { Count: 0 }; look++)
+        {
+            moving = await LookAsync(context, look, moving, cancellationToken).ConfigureAwait(false);
+        }
+
         if (moving is not { Count: > 0 }) return;
         await context.WarnAsync(
-            string.Create(CultureInfo.InvariantCulture, $"{moving.Count:N0} counters, for example '{moving.Min(StringComparer.Ordinal)}', changed while they were looked at, so that nothing can be said about them. Compare once more at a quieter time."),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{moving.Count:N0} counters, for example '{moving.Min(StringComparer.Ordinal)}', changed while they were looked at, "
+                    + $"so that nothing can be said about them. Compare once more at a quieter time."),
             cancellationToken).ConfigureAwait(false);
     }
 
@@ -46,7 +55,8 @@ internal sealed class CounterStates<TState>(FoldProjection<TState> projection, P
     /// <param name="wanted">The counters to look at, or null for all.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
     /// <returns>The counters that differ but moved.</returns>
-    private async Task<HashSet<string>> LookAsync(ComparisonContext context, int look, HashSet<string>? wanted, CancellationToken cancellationToken)
+    private async Task<HashSet<string>> LookAsync(
+        ComparisonContext context, int look, HashSet<string>? wanted, CancellationToken cancellationToken)
     {
         var before = await ReadAsync(context, cancellationToken).ConfigureAwait(false);
         var expected = await AddUpAsync(context, cancellationToken).ConfigureAwait(false);
@@ -62,8 +72,18 @@ internal sealed class CounterStates<TState>(FoldProjection<TState> projection, P
         foreach (var key in different)
         {
             if (!Differs(key)) continue;
-            if (!before.TryGetValue(key, out var first) ? after.ContainsKey(key) : !after.TryGetValue(key, out var last) || !first.IsLike(last)) moving.Add(key);
-            else await TellAsync(context, key, expected.GetValueOrDefault(key), after.GetValueOrDefault(key), cancellationToken).ConfigureAwait(false);
+            var hasMoved = before.TryGetValue(key, out var first)
+                ? !after.TryGetValue(key, out var last) || !first.IsLike(last)
+                : after.ContainsKey(key);
+            if (hasMoved)
+            {
+                moving.Add(key);
+            }
+            else
+            {
+                await TellAsync(
+                    context, key, expected.GetValueOrDefault(key), after.GetValueOrDefault(key), cancellationToken).ConfigureAwait(false);
+            }
         }
 
         return moving;
@@ -82,13 +102,20 @@ internal sealed class CounterStates<TState>(FoldProjection<TState> projection, P
         {
             var aggregates = await batch.ListAsync(context.EventLog, selection, context.Faults, cancellationToken).ConfigureAwait(false);
             var folds = await context.FoldAsync(
-                selection, () => new StreamFold<TState>(projection, new CounterBuffer<TState>(projection.Definition.Name, _table)), aggregates, cancellationToken).ConfigureAwait(false);
+                selection,
+                () => new StreamFold<TState>(projection, new CounterBuffer<TState>(projection.Definition.Name, _table)),
+                aggregates,
+                cancellationToken).ConfigureAwait(false);
             foreach (var increment in folds.SelectMany(fold => ((CounterBuffer<TState>)((StreamFold<TState>)fold).Buffer).Increments))
             {
                 var key = increment.Key;
                 var sum = sums.TryGetValue(key, out var known) ? known
                     : new Counter([.. _table.KeyColumns.Select(column => column.Value(increment.Sample))], Count: 0, LastEventTimestamp: 0);
-                sums[key] = sum with { Count = sum.Count + increment.Count, LastEventTimestamp = Math.Max(sum.LastEventTimestamp!.Value, increment.LastEventTimestamp) };
+                sums[key] = sum with
+                {
+                    Count = sum.Count + increment.Count,
+                    LastEventTimestamp = Math.Max(sum.LastEventTimestamp!.Value, increment.LastEventTimestamp),
+                };
             }
 
             foreach (var fold in folds) fold.Dispose();
@@ -98,38 +125,40 @@ internal sealed class CounterStates<TState>(FoldProjection<TState> projection, P
         return sums;
     }
 
-    private Task<Dictionary<string, Counter>> ReadAsync(ComparisonContext context, CancellationToken cancellationToken) => context.Faults.CallAsync(
-        Server.Postgres,
-        $"Reading {_table.Name}",
-        async token =>
-        {
-            var rows = new Dictionary<string, Counter>(StringComparer.Ordinal);
-            var columns = string.Join(", ", _table.KeyColumns.Select(column => Sql.Quote(column.Name)));
-            var command = store.DataSource.CreateCommand($"""
-                SELECT id, count::bigint, "lastEventTimestamp"::bigint, {columns}
-                FROM {Sql.Quote(_table.Name)}
-                WHERE {Sql.Quote(_table.TenantColumn)} = $1
-                """);
-            await using (command.ConfigureAwait(false))
+    private Task<Dictionary<string, Counter>> ReadAsync(ComparisonContext context, CancellationToken cancellationToken) =>
+        context.Faults.CallAsync(
+            Server.Postgres,
+            $"Reading {_table.Name}",
+            async token =>
             {
-                command.Parameters.Add(Sql.Text(context.Request.TenantId));
-                var reader = await command.ExecuteReaderAsync(token).ConfigureAwait(false);
-                await using (reader.ConfigureAwait(false))
+                var rows = new Dictionary<string, Counter>(StringComparer.Ordinal);
+                var columns = string.Join(", ", _table.KeyColumns.Select(column => Sql.Quote(column.Name)));
+                var command = store.DataSource.CreateCommand($"""
+                    SELECT id, count::bigint, "lastEventTimestamp"::bigint, {columns}
+                    FROM {Sql.Quote(_table.Name)}
+                    WHERE {Sql.Quote(_table.TenantColumn)} = $1
+                    """);
+                await using (command.ConfigureAwait(false))
                 {
-                    while (await reader.ReadAsync(token).ConfigureAwait(false)) rows.Add(reader.GetString(0), Read(reader));
+                    command.Parameters.Add(Sql.Text(context.Request.TenantId));
+                    var reader = await command.ExecuteReaderAsync(token).ConfigureAwait(false);
+                    await using (reader.ConfigureAwait(false))
+                    {
+                        while (await reader.ReadAsync(token).ConfigureAwait(false)) rows.Add(reader.GetString(0), Read(reader));
+                    }
                 }
-            }
 
-            return rows;
-        },
-        cancellationToken);
+                return rows;
+            },
+            cancellationToken);
 
     private Counter Read(NpgsqlDataReader row) => new(
         [.. _table.KeyColumns.Select((_, index) => row.IsDBNull(index + 3) ? null : row.GetString(index + 3))],
         row.GetInt64(1),
         row.IsDBNull(2) ? null : row.GetInt64(2));
 
-    private async Task TellAsync(ComparisonContext context, string key, Counter? expected, Counter? actual, CancellationToken cancellationToken)
+    private async Task TellAsync(
+        ComparisonContext context, string key, Counter? expected, Counter? actual, CancellationToken cancellationToken)
     {
         var count = new ProjectionDifference
         {
@@ -147,7 +176,12 @@ internal sealed class CounterStates<TState>(FoldProjection<TState> projection, P
 
         if (expected.LastEventTimestamp != actual.LastEventTimestamp)
         {
-            var time = count with { Field = "lastEventTimestamp", Expected = expected.LastEventTimestamp, Actual = actual.LastEventTimestamp };
+            var time = count with
+            {
+                Field = "lastEventTimestamp",
+                Expected = expected.LastEventTimestamp,
+                Actual = actual.LastEventTimestamp,
+            };
             await context.TellAsync(time, cancellationToken).ConfigureAwait(false);
         }
 
@@ -166,6 +200,8 @@ internal sealed class CounterStates<TState>(FoldProjection<TState> projection, P
     private sealed record Counter(IReadOnlyList<string?> KeyColumns, long Count, long? LastEventTimestamp)
     {
         public bool IsLike(Counter other) =>
-            Count == other.Count && LastEventTimestamp == other.LastEventTimestamp && KeyColumns.SequenceEqual(other.KeyColumns, StringComparer.Ordinal);
+            Count == other.Count
+                && LastEventTimestamp == other.LastEventTimestamp
+                && KeyColumns.SequenceEqual(other.KeyColumns, StringComparer.Ordinal);
     }
 }

@@ -33,10 +33,17 @@ internal sealed class LatestRowComparison(
             context.Progress.AddAggregates(aggregates.Count);
         }
 
-        if (_accounted is not null) await new StrayRows(context, stored, foldAsync, _accounted).TellAsync(cancellationToken).ConfigureAwait(false);
+        if (_accounted is not null)
+        {
+            await new StrayRows(context, stored, foldAsync, _accounted).TellAsync(cancellationToken).ConfigureAwait(false);
+        }
+
         if (_restlessCount == 0) return;
         await context.WarnAsync(
-            string.Create(CultureInfo.InvariantCulture, $"{_restlessCount:N0} aggregates, for example '{_restless.AggregateId}', got event after event while they were looked at, so that nothing can be said about their rows. Compare them once more, with -AggregateId or at a quieter time."),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{_restlessCount:N0} aggregates, for example '{_restless.AggregateId}', got event after event while they were looked at, "
+                    + $"so that nothing can be said about their rows. Compare them once more, with -AggregateId or at a quieter time."),
             cancellationToken).ConfigureAwait(false);
     }
 
@@ -57,8 +64,13 @@ internal sealed class LatestRowComparison(
 
             // What came in long ago is none that a live handler is busy with.
             var suspects = Suspects(aggregates, different);
-            if (suspects.Exists(aggregate => aggregate.IsFresh)) await context.LetLiveHandlersCatchUpAsync(foldedAt, cancellationToken).ConfigureAwait(false);
-            different = await FindDifferencesAsync([.. different.Select(difference => difference.Row)], cancellationToken).ConfigureAwait(false);
+            if (suspects.Exists(aggregate => aggregate.IsFresh))
+            {
+                await context.LetLiveHandlersCatchUpAsync(foldedAt, cancellationToken).ConfigureAwait(false);
+            }
+
+            different = await FindDifferencesAsync(
+                [.. different.Select(difference => difference.Row)], cancellationToken).ConfigureAwait(false);
             if (different.Count == 0) return;
 
             aggregates = await FindChangedAsync(selection, Suspects(suspects, different), cancellationToken).ConfigureAwait(false);
@@ -103,7 +115,8 @@ internal sealed class LatestRowComparison(
                     return found;
                 },
                 cancellationToken).ConfigureAwait(false);
-            changed.AddRange(stream.Aggregates.Where(aggregate => counts.GetValueOrDefault(aggregate.ToKey().AggregateId) != aggregate.RowsFolded));
+            changed.AddRange(
+                stream.Aggregates.Where(aggregate => counts.GetValueOrDefault(aggregate.ToKey().AggregateId) != aggregate.RowsFolded));
         }
 
         return changed;
@@ -130,7 +143,13 @@ internal sealed class LatestRowComparison(
 
         foreach (var (column, expected, actual) in fields)
         {
-            var field = told with { Kind = DifferenceKind.Different, Field = stored.Table.Columns[column].Name, Expected = expected, Actual = actual };
+            var field = told with
+            {
+                Kind = DifferenceKind.Different,
+                Field = stored.Table.Columns[column].Name,
+                Expected = expected,
+                Actual = actual,
+            };
             await context.TellAsync(field, cancellationToken).ConfigureAwait(false);
         }
     }

@@ -7,7 +7,8 @@ using ProjectionReplay.Stores;
 namespace ProjectionReplay.Comparison;
 
 /// <summary>The states of a projection whose latest row wins.</summary>
-internal sealed class LatestRowStates<TState>(FoldProjection<TState> projection, ClickHouseDatabase database, LatestRowTable<TState> table) : IComparableStates
+internal sealed class LatestRowStates<TState>(
+    FoldProjection<TState> projection, ClickHouseDatabase database, LatestRowTable<TState> table) : IComparableStates
     where TState : class
 {
     public async Task CompareAsync(ComparisonContext context, CancellationToken cancellationToken)
@@ -20,10 +21,14 @@ internal sealed class LatestRowStates<TState>(FoldProjection<TState> projection,
         var stored = new StoredRows(database, compared, context.Faults);
         await new LatestRowComparison(context, stored, FoldAsync).RunAsync(cancellationToken).ConfigureAwait(false);
 
-        async Task<IReadOnlyList<ExpectedRow>> FoldAsync(EventSelection selection, IReadOnlyList<BatchAggregate> aggregates, CancellationToken token)
+        async Task<IReadOnlyList<ExpectedRow>> FoldAsync(
+            EventSelection selection, IReadOnlyList<BatchAggregate> aggregates, CancellationToken token)
         {
             var folds = await context.FoldAsync(
-                selection, () => new StreamFold<TState>(projection, new ExpectedRows<TState>(table, compared)), aggregates, token).ConfigureAwait(false);
+                selection,
+                () => new StreamFold<TState>(projection, new ExpectedRows<TState>(table, compared)),
+                aggregates,
+                token).ConfigureAwait(false);
             var rows = folds.SelectMany(fold => ((ExpectedRows<TState>)((StreamFold<TState>)fold).Buffer).Rows).ToList();
             foreach (var fold in folds) fold.Dispose();
             return rows;

@@ -23,7 +23,9 @@ public sealed class ProjectionComparison(ReplayConnections connections, TimeProv
 
     private readonly TimeProvider _timeProvider = timeProvider ?? TimeProvider.System;
 
-    /// <summary>Compares, batch by batch, and sends a <see cref="ReplayFindingMessage"/> with each <see cref="ProjectionDifference"/>.</summary>
+    /// <summary>
+    /// Compares, batch by batch, and sends a <see cref="ReplayFindingMessage"/> with each <see cref="ProjectionDifference"/>.
+    /// </summary>
     /// <param name="request">What to compare.</param>
     /// <param name="messages">Where differences, warnings and progress are told.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
@@ -38,16 +40,20 @@ public sealed class ProjectionComparison(ReplayConnections connections, TimeProv
         request.Projection.Prepare();
         var definition = request.Projection.Definition;
         var faults = new FaultPolicy(messages, _timeProvider, Retries);
-        var servers = await ComparisonServers.OpenAsync(connections, definition.Store == ProjectionStoreKind.Postgres, messages, cancellationToken).ConfigureAwait(false);
+        var servers = await ComparisonServers.OpenAsync(
+            connections, definition.Store == ProjectionStoreKind.Postgres, messages, cancellationToken).ConfigureAwait(false);
         await using (servers.ConfigureAwait(false))
         {
             var eventLog = new ClickHouseEventLog(servers.ClickHouse);
-            await faults.CallAsync(Server.ClickHouse, "Reading the event log", eventLog.CheckAsync, cancellationToken).ConfigureAwait(false);
+            await faults.CallAsync(
+                Server.ClickHouse, "Reading the event log", eventLog.CheckAsync, cancellationToken).ConfigureAwait(false);
             var states = request.Projection.OpenComparison(servers.Stores) ?? throw new ReplayException(
                 ReplayError.ComparisonNotPossible,
-                $"Projection '{definition.Name}' stores its states in a way of its own, so that nobody here can read them back. Only projections whose store is a ClickHouseLatestRowStore or a PostgresCounterStore can be compared.");
+                $"Projection '{definition.Name}' stores its states in a way of its own, so that nobody here can read them back. "
+                    + "Only projections whose store is a ClickHouseLatestRowStore or a PostgresCounterStore can be compared.");
             var progress = new ComparisonProgress(definition.Name, request.TenantId, messages, _timeProvider);
-            var selection = new EventSelection(request.TenantId, definition.AggregateTypes, definition.EventTypes, request.Since ?? DateTimeOffset.UnixEpoch)
+            var selection = new EventSelection(
+                request.TenantId, definition.AggregateTypes, definition.EventTypes, request.Since ?? DateTimeOffset.UnixEpoch)
             {
                 AggregateIds = request.AggregateIds,
             };
@@ -61,7 +67,8 @@ public sealed class ProjectionComparison(ReplayConnections connections, TimeProv
                 throw new ReplayException(ReplayError.InvalidEventPayload, exception.Message, exception);
             }
 
-            await messages.SendAsync(new ReplayVerboseMessage(progress.Summarize(definition.Table)), cancellationToken).ConfigureAwait(false);
+            await messages.SendAsync(
+                new ReplayVerboseMessage(progress.Summarize(definition.Table)), cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -78,13 +85,15 @@ public sealed class ProjectionComparison(ReplayConnections connections, TimeProv
 
         if (request is { SampleSize: not null, AggregateIds: not null })
         {
-            throw new ReplayException(ReplayError.OptionInvalid, "Chosen aggregates are all compared. Give either -AggregateId or -Sample.");
+            throw new ReplayException(
+                ReplayError.OptionInvalid, "Chosen aggregates are all compared. Give either -AggregateId or -Sample.");
         }
 
         if (request.IsWhole || request.Projection.Definition.ReplaySafety != ReplaySafety.Increment) return;
         throw new ReplayException(
             ReplayError.ComparisonNotPossible,
-            $"The counters of projection '{request.Projection.Definition.Name}' hold what all aggregates of tenant '{request.TenantId}' add up to, so that a part of the aggregates says nothing about them. Leave out -Since, -AggregateId and -Sample.");
+            $"The counters of projection '{request.Projection.Definition.Name}' hold what all aggregates of tenant '{request.TenantId}' "
+                + "add up to, so that a part of the aggregates says nothing about them. Leave out -Since, -AggregateId and -Sample.");
     }
 }
 

@@ -59,15 +59,19 @@ internal sealed class RowConversion(ClickHouseDatabase database, ComparedTable t
 
     private async Task ConvertAsync(byte[] data, string?[][] converted, CancellationToken cancellationToken)
     {
-        var structure = string.Join(", ", _columns.Select(column => string.Create(CultureInfo.InvariantCulture, $"c{column} {table.Columns[column].WrittenType}")).Prepend("number UInt32"));
+        var columns = _columns.Select(column => string.Create(
+            CultureInfo.InvariantCulture, $"c{column} {table.Columns[column].WrittenType}"));
+        var structure = string.Join(", ", columns.Prepend("number UInt32"));
         var texts = _columns.Select(column => string.Create(
-            CultureInfo.InvariantCulture, $"toNullable(toString(CAST(c{column}, {ClickHouseDatabase.Literal(table.Columns[column].StoredType)})))"));
+            CultureInfo.InvariantCulture,
+            $"toNullable(toString(CAST(c{column}, {ClickHouseDatabase.Literal(table.Columns[column].StoredType)})))"));
         var sql = $$"""
             SELECT number, {{string.Join(", ", texts)}}
             FROM format(RowBinary, {{ClickHouseDatabase.Literal(structure)}}, unhex({data:String}))
             """;
 
-        var reader = await database.QueryAsync(sql, [new("data", "String", Convert.ToHexString(data))], null, cancellationToken).ConfigureAwait(false);
+        var reader = await database.QueryAsync(
+            sql, [new("data", "String", Convert.ToHexString(data))], null, cancellationToken).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
         {
             while (await reader.FillAsync(cancellationToken).ConfigureAwait(false))
@@ -92,7 +96,11 @@ internal sealed class RowConversion(ClickHouseDatabase database, ComparedTable t
         }
 
         var texts = new string?[_columns.Length];
-        for (var i = 0; i < texts.Length; i++) texts[i] = (string?)ComparedColumn.Text.Read(ComparedTable.Slice(rows.Buffered[start..], ends, i));
+        for (var i = 0; i < texts.Length; i++)
+        {
+            texts[i] = (string?)ComparedColumn.Text.Read(ComparedTable.Slice(rows.Buffered[start..], ends, i));
+        }
+
         converted[BitConverter.ToUInt32(number)] = texts;
         rows.Advance(cursor.Position);
         return true;

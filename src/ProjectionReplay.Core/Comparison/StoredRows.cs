@@ -39,7 +39,10 @@ internal sealed class StoredRows(ClickHouseDatabase database, ComparedTable tabl
             groups.Count,
             new ParallelOptions { MaxDegreeOfParallelism = concurrency, CancellationToken = cancellationToken },
             async (index, token) => found[index] = await faults.CallAsync(
-                Server.ClickHouse, $"Reading {table.Name}", retry => CompareAsync(groups[index], retry), token).ConfigureAwait(false)).ConfigureAwait(false);
+                Server.ClickHouse,
+                $"Reading {table.Name}",
+                retry => CompareAsync(groups[index], retry),
+                token).ConfigureAwait(false)).ConfigureAwait(false);
         return [.. found.SelectMany(group => group)];
     }
 
@@ -47,8 +50,15 @@ internal sealed class StoredRows(ClickHouseDatabase database, ComparedTable tabl
     /// Visits the stored rows of a tenant, with nothing but the columns of their keys, in no order, and pauses for the
     /// caller's own work now and then.
     /// </summary>
-    public Task VisitKeysAsync(string tenantId, StoredRowVisitor visit, Func<CancellationToken, Task> pause, CancellationToken cancellationToken) => ReadAsync(
-        table.Key, $"{table.Columns[table.TenantKey!.Value].Quoted} = {{tenantId:String}}", [new("tenantId", "String", tenantId)], visit, pause, cancellationToken);
+    public Task VisitKeysAsync(
+        string tenantId, StoredRowVisitor visit, Func<CancellationToken, Task> pause, CancellationToken cancellationToken) =>
+        ReadAsync(
+            table.Key,
+            $"{table.Columns[table.TenantKey!.Value].Quoted} = {{tenantId:String}}",
+            [new("tenantId", "String", tenantId)],
+            visit,
+            pause,
+            cancellationToken);
 
     private async Task<List<RowDifference>> CompareAsync(IReadOnlyList<ExpectedRow> group, CancellationToken cancellationToken)
     {
@@ -69,7 +79,9 @@ internal sealed class StoredRows(ClickHouseDatabase database, ComparedTable tabl
             },
             _ => Task.CompletedTask,
             cancellationToken).ConfigureAwait(false);
-        var converted = _conversion.IsNeeded ? await _conversion.ConvertAsync([.. texts.Select(text => text.Row)], cancellationToken).ConfigureAwait(false) : [];
+        var converted = _conversion.IsNeeded
+            ? await _conversion.ConvertAsync([.. texts.Select(text => text.Row)], cancellationToken).ConfigureAwait(false)
+            : [];
         for (var i = 0; i < converted.Count; i++) fields[texts[i].Row].AddRange(_conversion.Compare(converted[i], texts[i].Stored));
 
         var differences = new List<RowDifference>();

@@ -22,18 +22,22 @@ internal sealed class StrayRows(
         if (stored.Table.TenantKey is null)
         {
             await context.Messages.SendAsync(
-                new ReplayVerboseMessage($"Table {stored.Table.Name} has no column TenantId in its sorting key: rows without events are not looked for."),
+                new ReplayVerboseMessage(
+                    $"Table {stored.Table.Name} has no column TenantId in its sorting key: rows without events are not looked for."),
                 cancellationToken).ConfigureAwait(false);
             return;
         }
 
-        await context.Faults.CallAsync(Server.ClickHouse, $"Reading {stored.Table.Name}", ReadAsync, cancellationToken).ConfigureAwait(false);
+        await context.Faults.CallAsync(
+            Server.ClickHouse, $"Reading {stored.Table.Name}", ReadAsync, cancellationToken).ConfigureAwait(false);
     }
 
     private Task ReadAsync(CancellationToken cancellationToken)
     {
         var strays = new List<Stray>();
-        var naming = stored.Table.Key.Select((column, position) => (column, position)).Where(key => stored.Table.NamingKey.Contains(key.column)).ToList();
+        var naming = stored.Table.Key.Select((column, position) => (column, position))
+            .Where(key => stored.Table.NamingKey.Contains(key.column))
+            .ToList();
         return stored.VisitKeysAsync(
             context.Request.TenantId,
             (row, ends) =>
@@ -41,12 +45,20 @@ internal sealed class StrayRows(
                 var identity = stored.Table.Identify(row, ends, stored.Table.Key);
                 if (accounted.Contains(identity) || _told.Contains(RowHashes.Hash(identity))) return;
                 var names = new List<string>();
-                foreach (var (column, position) in naming) names.Add((string)stored.Table.Columns[column].Read.Read(ComparedTable.Slice(row, ends, position))!);
+                foreach (var (column, position) in naming)
+                {
+                    names.Add((string)stored.Table.Columns[column].Read.Read(ComparedTable.Slice(row, ends, position))!);
+                }
+
                 strays.Add(new Stray(identity, stored.Table.Describe(row, ends, stored.Table.Key), names));
             },
             async token =>
             {
-                foreach (var group in QueryGroups.Cut(strays, stray => stray.Identity.Length)) await TellAsync(group, token).ConfigureAwait(false);
+                foreach (var group in QueryGroups.Cut(strays, stray => stray.Identity.Length))
+                {
+                    await TellAsync(group, token).ConfigureAwait(false);
+                }
+
                 strays.Clear();
             },
             cancellationToken);
@@ -54,7 +66,8 @@ internal sealed class StrayRows(
 
     private async Task TellAsync(IReadOnlyList<Stray> group, CancellationToken cancellationToken)
     {
-        var born = await FindBornAsync([.. group.SelectMany(stray => stray.Names).Distinct(StringComparer.Ordinal)], cancellationToken).ConfigureAwait(false);
+        var born = await FindBornAsync(
+            [.. group.SelectMany(stray => stray.Names).Distinct(StringComparer.Ordinal)], cancellationToken).ConfigureAwait(false);
         foreach (var stray in group)
         {
             if (born.Contains(stray.Identity)) continue;

@@ -24,7 +24,11 @@ public sealed class ModelPriceSettings(string? directory, Func<string, string?>?
     /// </exception>
     public ModelPrices Read()
     {
-        if (_sources.Find(ModelPricePath, "-ModelPricePath", "PROJECTION_REPLAY_MODEL_PRICES") is not { } setting) return ModelPriceFile.Shipped;
+        if (_sources.Find(ModelPricePath, "-ModelPricePath", "PROJECTION_REPLAY_MODEL_PRICES") is not { } setting)
+        {
+            return ModelPriceFile.Shipped;
+        }
+
         return ModelPriceFile.Read(directory is null ? setting.Value : Path.Combine(directory, setting.Value), setting.Source);
     }
 }

@@ -28,7 +28,9 @@ internal sealed record ServerUrl
 
     public required IReadOnlyList<KeyValuePair<string, string>> Query { get; init; }
 
-    /// <summary>The URL fit for logs and messages: the password is <c>***</c>, and the query, which may hold another, is left out.</summary>
+    /// <summary>
+    /// The URL fit for logs and messages: the password is <c>***</c>, and the query, which may hold another, is left out.
+    /// </summary>
     public string Redacted
     {
         get
@@ -86,7 +88,8 @@ internal sealed record ServerUrl
 
     public static ReplayException Invalid(string name, string problem) => new(
         ReplayError.ConnectionUrlInvalid,
-        $"The connection URL in {name} {problem}. Expected scheme://user:password@host:port/path, with special characters in user and password percent-encoded.");
+        $"The connection URL in {name} {problem}. Expected scheme://user:password@host:port/path, "
+            + "with special characters in user and password percent-encoded.");
 
     private static (string Host, int? Port) SplitHost(string authority, string name)
     {

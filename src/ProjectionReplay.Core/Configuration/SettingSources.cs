@@ -32,7 +32,11 @@ internal sealed class SettingSources
     {
         if (!string.IsNullOrWhiteSpace(given)) return (given, parameter);
         if (_environment(variable) is { } inherited && !string.IsNullOrWhiteSpace(inherited)) return (inherited, variable);
-        if (_dotEnv.Value.TryGetValue(variable, out var kept) && !string.IsNullOrWhiteSpace(kept)) return (kept, $"{variable} of {_dotEnvPath}");
+        if (_dotEnv.Value.TryGetValue(variable, out var kept) && !string.IsNullOrWhiteSpace(kept))
+        {
+            return (kept, $"{variable} of {_dotEnvPath}");
+        }
+
         return null;
     }
 

@@ -6,7 +6,8 @@ namespace ProjectionReplay.Coordination;
 internal static class AbandonableScan
 {
     /// <summary>The same items, until cancelled.</summary>
-    public static async IAsyncEnumerable<T> Abandonable<T>(this IAsyncEnumerable<T> scan, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public static async IAsyncEnumerable<T> Abandonable<T>(
+        this IAsyncEnumerable<T> scan, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var items = scan.GetAsyncEnumerator(cancellationToken);
         var isAbandoned = false;

@@ -30,14 +30,18 @@ internal sealed class AggregateFilter
         _shard = shard;
         _prefixes = aggregateTypes.Count > 0 ? [.. aggregateTypes.Select(type => $"{tenantId}:{type}:")]
             // An id that ends like the key of another tenant: that one's aggregates must not be taken for types.
-            : LiveTypes.Any(type => $"{tenantId}:".Contains($":{type}:", StringComparison.Ordinal)) ? [.. LiveTypes.Select(type => $"{tenantId}:{type}:")]
+            : LiveTypes.Any(type => $"{tenantId}:".Contains($":{type}:", StringComparison.Ordinal))
+                ? [.. LiveTypes.Select(type => $"{tenantId}:{type}:")]
             : [$"{tenantId}:"];
         _rest = tenantId.Length + 1;
         _types = [.. aggregateTypes.Union(LiveTypes, StringComparer.Ordinal).Select(type => $":{type}:")];
         foreach (var aggregate in own ?? [])
         {
             // Few ids look like a key themselves: only those need be remembered.
-            if (aggregate.AggregateId.Contains(':', StringComparison.Ordinal) && aggregate.ToString() is var key && !IsSurelyOwn(key)) _own.Add(key);
+            if (aggregate.AggregateId.Contains(':', StringComparison.Ordinal) && aggregate.ToString() is var key && !IsSurelyOwn(key))
+            {
+                _own.Add(key);
+            }
         }
     }
 

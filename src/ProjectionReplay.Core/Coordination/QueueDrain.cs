@@ -21,7 +21,8 @@ internal sealed class QueueDrain(RedisServer redis, string queueName, TimeProvid
     /// <param name="timeout">How long to wait.</param>
     /// <param name="cancellationToken">Abandons the wait.</param>
     /// <returns>The key strings, UTF-8, of those whose job did not end in time; empty when all is well.</returns>
-    public async Task<IReadOnlyList<ReadOnlyMemory<byte>>> WaitAsync(IEnumerable<ReadOnlyMemory<byte>> keys, TimeSpan timeout, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<ReadOnlyMemory<byte>>> WaitAsync(
+        IEnumerable<ReadOnlyMemory<byte>> keys, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var started = timeProvider.GetTimestamp();
         var waiting = await FirstLookAsync(keys, cancellationToken).ConfigureAwait(false);
@@ -57,7 +58,10 @@ internal sealed class QueueDrain(RedisServer redis, string queueName, TimeProvid
     private async Task<List<Watch>> LookAgainAsync(List<Watch> watches, CancellationToken cancellationToken)
     {
         var looks = await ChunkedCommands.SendAsync(
-            watches, ChunkSize, chunk => redis.Database.StringGetAsync(Array.ConvertAll(chunk, watch => _groupKeys.Active(watch.Key))), cancellationToken).ConfigureAwait(false);
+            watches,
+            ChunkSize,
+            chunk => redis.Database.StringGetAsync(Array.ConvertAll(chunk, watch => _groupKeys.Active(watch.Key))),
+            cancellationToken).ConfigureAwait(false);
         return [.. watches.Zip(looks.SelectMany(look => look)).Where(pair => pair.First.Job == pair.Second).Select(pair => pair.First)];
     }
 

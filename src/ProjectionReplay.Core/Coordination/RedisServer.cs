@@ -78,6 +78,7 @@ internal sealed class RedisServer : IAsyncDisposable
         }
 
         static bool IsUnknown(string answer) =>
-            answer.StartsWith("NOPERM", StringComparison.Ordinal) || answer.StartsWith("ERR unknown command", StringComparison.OrdinalIgnoreCase);
+            answer.StartsWith("NOPERM", StringComparison.Ordinal)
+                || answer.StartsWith("ERR unknown command", StringComparison.OrdinalIgnoreCase);
     }
 }

@@ -21,7 +21,9 @@ internal sealed class ReplayKeys
         get
         {
             var all = new SortedSet<string>(_marked, StringComparer.Ordinal);
-            all.UnionWith(_locks.Where(key => !_marked.Any(projection => ReplayLockScope.Read(key, projection) is not null)).Select(LockedProjection));
+            all.UnionWith(_locks
+                .Where(key => !_marked.Any(projection => ReplayLockScope.Read(key, projection) is not null))
+                .Select(LockedProjection));
             return all;
         }
     }

@@ -65,7 +65,8 @@ internal sealed class ReplayLock : IAsyncDisposable
         TakeAsync(redis, scope, DefaultExpiry, patience: TimeSpan.Zero, timeProvider, static _ => { }, cancellationToken);
 
     /// <summary>Who would be in the way of taking a lock; null when nobody is. Only reads.</summary>
-    public static async Task<ReplayLockOccupant?> FindOccupantAsync(RedisServer redis, ReplayLockScope scope, CancellationToken cancellationToken)
+    public static async Task<ReplayLockOccupant?> FindOccupantAsync(
+        RedisServer redis, ReplayLockScope scope, CancellationToken cancellationToken)
     {
         var occupants = await scope.ListOccupantsAsync(redis, cancellationToken).ConfigureAwait(false);
         return occupants.FirstOrDefault(occupant => !occupant.IsKnownDead);
@@ -75,7 +76,8 @@ internal sealed class ReplayLock : IAsyncDisposable
     /// Takes the lock back for a moment after it was lost, so that the markers of a run that must stop can be removed.
     /// </summary>
     /// <returns>False when another run is in the way: the markers may be that run's business now.</returns>
-    public async Task<bool> TryRegainAsync(CancellationToken cancellationToken) => await TryTakeAsync(cancellationToken).ConfigureAwait(false) is null;
+    public async Task<bool> TryRegainAsync(CancellationToken cancellationToken) =>
+        await TryTakeAsync(cancellationToken).ConfigureAwait(false) is null;
 
     /// <summary>Releases the lock if it is still held. Never throws: what cannot be released expires.</summary>
     public async ValueTask DisposeAsync()
@@ -148,8 +150,12 @@ internal sealed class ReplayLock : IAsyncDisposable
         }
     }
 
-    /// <summary>Tries to take the lock for as long as somebody else is in the way. Returns who still is in the end, or null when it is ours.</summary>
-    private async Task<ReplayLockOccupant?> WaitForOthersAsync(TimeSpan patience, Action<ReplayLockOccupant> waiting, CancellationToken cancellationToken)
+    /// <summary>
+    /// Tries to take the lock for as long as somebody else is in the way. Returns who still is in the end, or null when it is
+    /// ours.
+    /// </summary>
+    private async Task<ReplayLockOccupant?> WaitForOthersAsync(
+        TimeSpan patience, Action<ReplayLockOccupant> waiting, CancellationToken cancellationToken)
     {
         var started = _timeProvider.GetTimestamp();
         var hasWarned = false;
@@ -190,7 +196,9 @@ internal sealed class ReplayLock : IAsyncDisposable
                 // Counted from before the request, as nobody knows when the server took it.
                 var asked = _timeProvider.GetTimestamp();
                 await _scope.AnnounceAsync(_redis).WaitAsync(Left(renewed), _timeProvider, _released.Token).ConfigureAwait(false);
-                var isHeld = await _database.LockExtendAsync(_key, _value, _expiry).WaitAsync(Left(renewed), _timeProvider, _released.Token).ConfigureAwait(false);
+                var isHeld = await _database
+                    .LockExtendAsync(_key, _value, _expiry)
+                    .WaitAsync(Left(renewed), _timeProvider, _released.Token).ConfigureAwait(false);
                 RenewalFault = null;
                 if (!isHeld) break;
                 renewed = asked;

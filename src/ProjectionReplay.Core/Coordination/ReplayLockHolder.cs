@@ -20,7 +20,8 @@ internal sealed record ReplayLockHolder(string Run, string Host, int ProcessId, 
     public static ReplayLockHolder Create(DateTimeOffset now)
     {
         using var self = Process.GetCurrentProcess();
-        return new ReplayLockHolder(Guid.NewGuid().ToString("N"), Environment.MachineName, self.Id, self.StartTime.ToUniversalTime(), now.UtcDateTime);
+        return new ReplayLockHolder(
+            Guid.NewGuid().ToString("N"), Environment.MachineName, self.Id, self.StartTime.ToUniversalTime(), now.UtcDateTime);
     }
 
     /// <summary>Reads a lock's value; null when it is none of ours.</summary>
@@ -52,7 +53,8 @@ internal sealed record ReplayLockHolder(string Run, string Host, int ProcessId, 
         {
             return true;
         }
-        catch (Exception exception) when (exception is InvalidOperationException or System.ComponentModel.Win32Exception or NotSupportedException)
+        catch (Exception exception)
+            when (exception is InvalidOperationException or System.ComponentModel.Win32Exception or NotSupportedException)
         {
             // It ended while it was looked at, or may not be looked at: the next look, or the lock's expiry, will tell.
             return false;
@@ -78,5 +80,6 @@ internal sealed record ReplayLockOccupant(ReplayLockScope Scope, RedisValue Valu
 
 /// <summary>Source-generated, as reflection over a holder would be all that the Core needs it for.</summary>
 [System.Text.Json.Serialization.JsonSerializable(typeof(ReplayLockHolder))]
-[System.Text.Json.Serialization.JsonSourceGenerationOptions(PropertyNamingPolicy = System.Text.Json.Serialization.JsonKnownNamingPolicy.CamelCase)]
+[System.Text.Json.Serialization.JsonSourceGenerationOptions(
+    PropertyNamingPolicy = System.Text.Json.Serialization.JsonKnownNamingPolicy.CamelCase)]
 internal sealed partial class ReplayLockJson : System.Text.Json.Serialization.JsonSerializerContext;

@@ -58,7 +58,8 @@ internal sealed record ReplayLockScope(string Projection, string? TenantId, Repl
     public static async Task<IReadOnlyList<ReplayLockOccupant>> ReadOccupantsAsync(
         IReadOnlyCollection<ReplayLockScope> scopes, RedisServer redis, CancellationToken cancellationToken)
     {
-        var values = await Task.WhenAll(scopes.Select(scope => redis.Database.StringGetAsync(scope.Key))).WaitAsync(cancellationToken).ConfigureAwait(false);
+        var values = await Task.WhenAll(scopes.Select(scope => redis.Database.StringGetAsync(scope.Key)))
+            .WaitAsync(cancellationToken).ConfigureAwait(false);
         return [.. scopes.Zip(values).Where(pair => !pair.Second.IsNull).Select(pair => new ReplayLockOccupant(pair.First, pair.Second))];
     }
 
@@ -95,7 +96,9 @@ internal sealed record ReplayLockScope(string Projection, string? TenantId, Repl
         return scopes;
     }
 
-    /// <summary>The scopes of a projection for which there is a lock. A tenant may be called anything: no name goes into a pattern.</summary>
+    /// <summary>
+    /// The scopes of a projection for which there is a lock. A tenant may be called anything: no name goes into a pattern.
+    /// </summary>
     private async Task<List<ReplayLockScope>> FindAsync(RedisServer redis, CancellationToken cancellationToken)
     {
         List<ReplayLockScope> scopes = [this];

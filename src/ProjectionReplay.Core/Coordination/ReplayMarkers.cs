@@ -35,7 +35,8 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
         SetAsync(keys.Select(key => new HashEntry(key, PendingValue)), cancellationToken);
 
     /// <summary>Replaces pending by the cutoff: live handlers skip events up to it and go on deferring later ones.</summary>
-    public Task SetCutoffsAsync(IEnumerable<HashEntry> cutoffs, CancellationToken cancellationToken) => SetAsync(cutoffs, cancellationToken);
+    public Task SetCutoffsAsync(IEnumerable<HashEntry> cutoffs, CancellationToken cancellationToken) =>
+        SetAsync(cutoffs, cancellationToken);
 
     /// <summary>
     /// Unmarks aggregates and records them as completed, in one transaction: a crash leaves both or neither. On a
@@ -106,7 +107,8 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
     /// <summary>All marked aggregates by their key strings, each with its marker. May name one more than once, as Redis scans do.</summary>
     public async IAsyncEnumerable<(string Key, string Marker)> MarkersAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var entry in Database.HashScanAsync(_cutoffKey, pageSize: ChunkSize).Abandonable(cancellationToken).ConfigureAwait(false))
+        var entries = Database.HashScanAsync(_cutoffKey, pageSize: ChunkSize);
+        await foreach (var entry in entries.Abandonable(cancellationToken).ConfigureAwait(false))
         {
             yield return (entry.Name.ToString(), entry.Value.ToString());
         }
@@ -123,9 +125,11 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
     }
 
     /// <summary>The key strings of completed aggregates. May name one more than once, as Redis scans do.</summary>
-    public async IAsyncEnumerable<string> CompletedAsync(AggregateFilter filter, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<string> CompletedAsync(
+        AggregateFilter filter, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var member in Database.SetScanAsync(_completedKey, pageSize: ChunkSize).Abandonable(cancellationToken).ConfigureAwait(false))
+        var members = Database.SetScanAsync(_completedKey, pageSize: ChunkSize);
+        await foreach (var member in members.Abandonable(cancellationToken).ConfigureAwait(false))
         {
             var key = member.ToString();
             if (filter.Matches(key)) yield return key;

@@ -49,7 +49,11 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
         var anyTried = false;
         for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {
-            foreach (var (group, jobs) in waiting.Zip(await LookAsync(waiting, cancellationToken).ConfigureAwait(false))) anyTried |= group.Forget(jobs);
+            foreach (var (group, jobs) in waiting.Zip(await LookAsync(waiting, cancellationToken).ConfigureAwait(false)))
+            {
+                anyTried |= group.Forget(jobs);
+            }
+
             waiting.RemoveAll(group => group.Jobs.Count == 0);
             var left = timeout - timeProvider.GetElapsedTime(started);
             if (waiting.Count == 0 || left <= TimeSpan.Zero) return (waiting, anyTried);
@@ -83,20 +87,21 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
         return found > 0;
     }
 
-    private Task<Dictionary<RedisValue, double>[]> LookAsync(List<JobSnapshot> groups, CancellationToken cancellationToken) => Task.WhenAll(groups.Select(async group =>
-    {
-        // Both at the same moment: a job on its way from one to the other must not be missed.
-        var transaction = redis.Database.CreateTransaction();
-        var active = transaction.StringGetAsync(group.ActiveKey);
-        var staged = transaction.SortedSetRangeByRankWithScoresAsync(group.JobsKey);
-        await transaction.ExecuteAsync().ConfigureAwait(false);
+    private Task<Dictionary<RedisValue, double>[]> LookAsync(List<JobSnapshot> groups, CancellationToken cancellationToken) =>
+        Task.WhenAll(groups.Select(async group =>
+        {
+            // Both at the same moment: a job on its way from one to the other must not be missed.
+            var transaction = redis.Database.CreateTransaction();
+            var active = transaction.StringGetAsync(group.ActiveKey);
+            var staged = transaction.SortedSetRangeByRankWithScoresAsync(group.JobsKey);
+            await transaction.ExecuteAsync().ConfigureAwait(false);
 
-        var jobs = (await staged.ConfigureAwait(false)).ToDictionary(entry => entry.Element, entry => entry.Score);
+            var jobs = (await staged.ConfigureAwait(false)).ToDictionary(entry => entry.Element, entry => entry.Score);
 
-        // A queue may leave a job staged while it is at work: should its worker die, it is as untried as it was before.
-        if (await active.ConfigureAwait(false) is { IsNull: false } job) jobs.TryAdd(job, double.NegativeInfinity);
-        return jobs;
-    })).WaitAsync(cancellationToken);
+            // A queue may leave a job staged while it is at work: should its worker die, it is as untried as it was before.
+            if (await active.ConfigureAwait(false) is { IsNull: false } job) jobs.TryAdd(job, double.NegativeInfinity);
+            return jobs;
+        })).WaitAsync(cancellationToken);
 }
 
 /// <summary>The jobs of one aggregate at some moment, staged or at work.</summary>
@@ -124,7 +129,10 @@ internal sealed class JobSnapshot(ReadOnlyMemory<byte> key, RedisKey activeKey, 
         if (tried.Count > 0) _firstTried = Math.Min(_firstTried, tried.Min(job => job.Value));
 
         // One that was tried and stands at its old place again, under another id, holds up those behind it.
-        var putOff = now.Where(job => job.Value >= _firstTried && !Jobs.ContainsKey(job.Key)).Select(job => job.Value).DefaultIfEmpty(double.PositiveInfinity).Min();
+        var putOff = now.Where(job => job.Value >= _firstTried && !Jobs.ContainsKey(job.Key))
+            .Select(job => job.Value)
+            .DefaultIfEmpty(double.PositiveInfinity)
+            .Min();
         foreach (var job in Jobs.Where(job => job.Value > putOff).ToList()) Jobs.Remove(job.Key);
         return tried.Count > 0;
     }

@@ -19,7 +19,8 @@ internal sealed class CheckReport(string server, TimeProvider timeProvider)
     public TimeProvider TimeProvider => timeProvider;
 
     /// <summary>The checks as they come; ends with the last.</summary>
-    public IAsyncEnumerable<ConnectionCheck> ReadAllAsync(CancellationToken cancellationToken) => _checks.Reader.ReadAllAsync(cancellationToken);
+    public IAsyncEnumerable<ConnectionCheck> ReadAllAsync(CancellationToken cancellationToken) =>
+        _checks.Reader.ReadAllAsync(cancellationToken);
 
     /// <summary>Makes the checks, and ends the report.</summary>
     public async Task RunAsync(Func<CancellationToken, Task> checks, CancellationToken cancellationToken)
@@ -35,7 +36,12 @@ internal sealed class CheckReport(string server, TimeProvider timeProvider)
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
             // The clients' own, as of settings that they cannot take: the other servers are to be checked all the same.
-            Add("Rest", "", CheckResult.Failed, $"The checks ended with {exception.GetType().Name}: {FaultPolicy.Describe(exception)}", "Check the connection URL and what it asks for.");
+            Add(
+                "Rest",
+                "",
+                CheckResult.Failed,
+                $"The checks ended with {exception.GetType().Name}: {FaultPolicy.Describe(exception)}",
+                "Check the connection URL and what it asks for.");
         }
         finally
         {
@@ -48,7 +54,8 @@ internal sealed class CheckReport(string server, TimeProvider timeProvider)
 
     /// <summary>Reads a server's URL, and says which it is.</summary>
     /// <returns>False when there is none, or it cannot be read.</returns>
-    public bool TryResolve<TSettings>(Func<ConnectionUrl> find, Func<ConnectionUrl, (TSettings Settings, string Redacted)> read, out TSettings settings)
+    public bool TryResolve<TSettings>(
+        Func<ConnectionUrl> find, Func<ConnectionUrl, (TSettings Settings, string Redacted)> read, out TSettings settings)
     {
         try
         {

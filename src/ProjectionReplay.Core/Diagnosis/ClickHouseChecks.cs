@@ -9,9 +9,12 @@ using ProjectionReplay.Stores;
 namespace ProjectionReplay.Diagnosis;
 
 /// <summary>What a replay needs of ClickHouse: the event log to read, and the tables of projections to write.</summary>
-internal sealed class ClickHouseChecks(ReplayConnections connections, IReadOnlyList<IFoldProjection> projections, string? tenantId, CheckReport report)
+internal sealed class ClickHouseChecks(
+    ReplayConnections connections, IReadOnlyList<IFoldProjection> projections, string? tenantId, CheckReport report)
 {
-    private const string CheckUrl = "Check that ClickHouse is up, and that CLICKHOUSE_URL (or -ClickHouseUrl) points to its HTTP port with a valid user, password and database.";
+    private const string CheckUrl =
+        "Check that ClickHouse is up, and that CLICKHOUSE_URL (or -ClickHouseUrl) points to its HTTP port "
+            + "with a valid user, password and database.";
     private const string AskAdministrator = "Ask whoever administers ClickHouse to grant it to the user.";
 
     public Task RunAsync(CancellationToken cancellationToken) => report.RunAsync(CheckAsync, cancellationToken);
@@ -22,21 +25,30 @@ internal sealed class ClickHouseChecks(ReplayConnections connections, IReadOnlyL
     {
         if (!report.TryResolve(connections.ResolveClickHouse, ServerSettings.ClickHouse, out var settings)) return;
         using var database = new ClickHouseDatabase(settings);
-        if (!await report.TryAsync("Connection", "", token => ConnectAsync(database, token), CheckUrl, cancellationToken).ConfigureAwait(false)) return;
+        var isConnected = await report.TryAsync(
+            "Connection", "", token => ConnectAsync(database, token), CheckUrl, cancellationToken).ConfigureAwait(false);
+        if (!isConnected) return;
         await report.TryAsync(
             "Clock",
             "",
             token => ClockCheck.RunAsync(
                 report,
                 ClockCheck.EventTolerance,
-                "A replay tells by the server's clock which events have only just been written, and waits a second for their jobs: it may wait in vain, or not at all, where CreatedAt goes by another clock. -Since goes by this machine's.",
+                "A replay tells by the server's clock which events have only just been written, and waits a second for their jobs: "
+                    + "it may wait in vain, or not at all, where CreatedAt goes by another clock. -Since goes by this machine's.",
                 () => ReadTimeAsync(database, token)),
             CheckUrl,
             cancellationToken).ConfigureAwait(false);
         await CheckEventLogAsync(database, cancellationToken).ConfigureAwait(false);
 
-        var stores = new StoreConnections(() => database, () => throw new ReplayException(ReplayError.PostgresUnavailable, "The projection says that it is stored in ClickHouse, but asks for Postgres. Correct its definition."));
-        foreach (var table in await TableChecks.RunAsync(report, projections, ProjectionStoreKind.ClickHouse, stores, CheckUrl, cancellationToken).ConfigureAwait(false))
+        var stores = new StoreConnections(
+            () => database,
+            () => throw new ReplayException(
+                ReplayError.PostgresUnavailable,
+                "The projection says that it is stored in ClickHouse, but asks for Postgres. Correct its definition."));
+        var tables = await TableChecks.RunAsync(
+            report, projections, ProjectionStoreKind.ClickHouse, stores, CheckUrl, cancellationToken).ConfigureAwait(false);
+        foreach (var table in tables)
         {
             await CheckInsertAsync(database, table.Table, table.Columns, cancellationToken).ConfigureAwait(false);
         }
@@ -46,10 +58,18 @@ internal sealed class ClickHouseChecks(ReplayConnections connections, IReadOnlyL
     {
         var asked = report.TimeProvider.GetTimestamp();
         var rows = await database.QueryTextsAsync(
-            "SELECT version(), currentUser(), currentDatabase(), toString(getSetting('readonly'))", [], columns: 4, cancellationToken).ConfigureAwait(false);
+            "SELECT version(), currentUser(), currentDatabase(), toString(getSetting('readonly'))",
+            [],
+            columns: 4,
+            cancellationToken).ConfigureAwait(false);
         var took = report.TimeProvider.GetElapsedTime(asked);
         var (version, user, name, mode) = (rows[0][0], rows[0][1], rows[0][2], rows[0][3]);
-        report.Add("Connection", "", CheckResult.Passed, string.Create(CultureInfo.InvariantCulture, $"It answered user '{user}' in {took.TotalMilliseconds:0} ms, from database '{name}'."));
+        report.Add(
+            "Connection",
+            "",
+            CheckResult.Passed,
+            string.Create(
+                CultureInfo.InvariantCulture, $"It answered user '{user}' in {took.TotalMilliseconds:0} ms, from database '{name}'."));
         report.Add("Version", "", CheckResult.Passed, $"ClickHouse {version}.");
         var isRefused = mode == "1" || (mode != "0" && StoresAny);
         report.Add(
@@ -67,7 +87,8 @@ internal sealed class ClickHouseChecks(ReplayConnections connections, IReadOnlyL
 
     private static async Task<DateTimeOffset> ReadTimeAsync(ClickHouseDatabase database, CancellationToken cancellationToken)
     {
-        var rows = await database.QueryTextsAsync("SELECT toString(toUnixTimestamp64Milli(now64(3)))", [], columns: 1, cancellationToken).ConfigureAwait(false);
+        var rows = await database.QueryTextsAsync(
+            "SELECT toString(toUnixTimestamp64Milli(now64(3)))", [], columns: 1, cancellationToken).ConfigureAwait(false);
         return DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(rows[0][0], CultureInfo.InvariantCulture));
     }
 
@@ -94,14 +115,20 @@ internal sealed class ClickHouseChecks(ReplayConnections connections, IReadOnlyL
             async token =>
             {
                 await database.TryReadAsync(ClickHouseEventLog.TableName, columns, token).ConfigureAwait(false);
-                report.Add("Permission", ClickHouseEventLog.TableName, CheckResult.Passed, "The user may SELECT all columns that a replay reads.");
+                report.Add(
+                    "Permission", ClickHouseEventLog.TableName, CheckResult.Passed, "The user may SELECT all columns that a replay reads.");
             },
             AskAdministrator,
             cancellationToken).ConfigureAwait(false);
         if (!isAllowed || tenantId is null) return;
         foreach (var projection in projections)
         {
-            await report.TryAsync("Events", projection.Definition.Name, token => FindEventsAsync(log, projection.Definition, token), CheckUrl, cancellationToken).ConfigureAwait(false);
+            await report.TryAsync(
+                "Events",
+                projection.Definition.Name,
+                token => FindEventsAsync(log, projection.Definition, token),
+                CheckUrl,
+                cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -122,20 +149,22 @@ internal sealed class ClickHouseChecks(ReplayConnections connections, IReadOnlyL
             "If there should be some, check how the tenant's id is written (capitals count), and the database of the ClickHouse URL.");
     }
 
-    private Task<bool> CheckInsertAsync(ClickHouseDatabase database, string table, IReadOnlyList<string> columns, CancellationToken cancellationToken) => report.TryAsync(
-        "Permission",
-        table,
-        async token =>
-        {
-            var isGranted = await database.IsGrantedAsync("INSERT", table, columns, token).ConfigureAwait(false);
-            report.Add(
-                "Permission",
-                table,
-                isGranted ? CheckResult.Passed : CheckResult.Failed,
-                isGranted ? "The user may INSERT, by CHECK GRANT; no row was written." : "The user may not INSERT, by CHECK GRANT.",
-                isGranted ? "" : AskAdministrator);
-        },
-        "Servers that are older than 24.10 do not know CHECK GRANT: look at the output of SHOW GRANTS for INSERT on the table.",
-        cancellationToken,
-        CheckResult.NotChecked);
+    private Task<bool> CheckInsertAsync(
+        ClickHouseDatabase database, string table, IReadOnlyList<string> columns, CancellationToken cancellationToken) =>
+        report.TryAsync(
+            "Permission",
+            table,
+            async token =>
+            {
+                var isGranted = await database.IsGrantedAsync("INSERT", table, columns, token).ConfigureAwait(false);
+                report.Add(
+                    "Permission",
+                    table,
+                    isGranted ? CheckResult.Passed : CheckResult.Failed,
+                    isGranted ? "The user may INSERT, by CHECK GRANT; no row was written." : "The user may not INSERT, by CHECK GRANT.",
+                    isGranted ? "" : AskAdministrator);
+            },
+            "Servers that are older than 24.10 do not know CHECK GRANT: look at the output of SHOW GRANTS for INSERT on the table.",
+            cancellationToken,
+            CheckResult.NotChecked);
 }

@@ -39,7 +39,8 @@ internal static class ClockCheck
         var isOff = ahead.Duration() - doubt > tolerance;
         var detail = string.Create(
             CultureInfo.InvariantCulture,
-            $"The server's clock is {ahead.Duration().TotalSeconds:0.000} s {(ahead < TimeSpan.Zero ? "behind" : "ahead of")} this machine's, give or take {doubt.TotalSeconds:0.000} s; {tolerance.TotalSeconds:0} s would do.");
+            $"The server's clock is {ahead.Duration().TotalSeconds:0.000} s {(ahead < TimeSpan.Zero ? "behind" : "ahead of")} "
+                + $"this machine's, give or take {doubt.TotalSeconds:0.000} s; {tolerance.TotalSeconds:0} s would do.");
         report.Add(
             "Clock",
             "",

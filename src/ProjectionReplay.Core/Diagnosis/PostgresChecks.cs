@@ -10,7 +10,8 @@ namespace ProjectionReplay.Diagnosis;
 /// <summary>What a replay needs of Postgres: counter tables to add to, and room for its ledger beside them.</summary>
 internal sealed class PostgresChecks(ReplayConnections connections, IReadOnlyList<IFoldProjection> projections, CheckReport report)
 {
-    private const string CheckUrl = "Check that Postgres is up, and that DATABASE_URL (or -DatabaseUrl) points to it with a valid user, password and database.";
+    private const string CheckUrl =
+        "Check that Postgres is up, and that DATABASE_URL (or -DatabaseUrl) points to it with a valid user, password and database.";
 
     /// <summary>The first that knows starts_with, by which the ledger is looked through.</summary>
     private const int OldestVersion = 110_000;
@@ -21,10 +22,13 @@ internal sealed class PostgresChecks(ReplayConnections connections, IReadOnlyLis
     {
         if (!report.TryResolve(connections.ResolveDatabase, ServerSettings.Postgres, out var settings)) return;
         var patience = (int)CheckReport.Patience.TotalSeconds;
-        var dataSource = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(settings) { Timeout = patience, CommandTimeout = patience });
+        var dataSource = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(settings) { Timeout = patience, CommandTimeout = patience });
         await using (dataSource.ConfigureAwait(false))
         {
-            if (!await report.TryAsync("Connection", "", token => ConnectAsync(dataSource, token), CheckUrl, cancellationToken).ConfigureAwait(false)) return;
+            var isConnected = await report.TryAsync(
+                "Connection", "", token => ConnectAsync(dataSource, token), CheckUrl, cancellationToken).ConfigureAwait(false);
+            if (!isConnected) return;
             await report.TryAsync(
                 "Clock",
                 "",
@@ -37,19 +41,31 @@ internal sealed class PostgresChecks(ReplayConnections connections, IReadOnlyLis
                 cancellationToken).ConfigureAwait(false);
 
             var stores = new StoreConnections(
-                () => throw new ReplayException(ReplayError.ClickHouseUnavailable, "The projection says that it is stored in Postgres, but asks for ClickHouse. Correct its definition."),
+                () => throw new ReplayException(
+                    ReplayError.ClickHouseUnavailable,
+                    "The projection says that it is stored in Postgres, but asks for ClickHouse. Correct its definition."),
                 () => dataSource);
-            var tables = await TableChecks.RunAsync(report, projections, ProjectionStoreKind.Postgres, stores, CheckUrl, cancellationToken).ConfigureAwait(false);
+            var tables = await TableChecks.RunAsync(
+                report, projections, ProjectionStoreKind.Postgres, stores, CheckUrl, cancellationToken).ConfigureAwait(false);
             var privileges = new PostgresPrivilegeChecks(dataSource, report);
             foreach (var table in tables)
             {
-                await report.TryAsync("Permission", table.Table, token => privileges.CheckTableAsync(table.Table, token), CheckUrl, cancellationToken).ConfigureAwait(false);
+                await report.TryAsync(
+                    "Permission",
+                    table.Table,
+                    token => privileges.CheckTableAsync(table.Table, token),
+                    CheckUrl,
+                    cancellationToken).ConfigureAwait(false);
             }
 
             if (tables.Count > 0)
             {
                 await report.TryAsync(
-                    "Ledger", ReplayLedger.TableName, token => privileges.CheckLedgersAsync([.. tables.Select(table => table.Table)], token), CheckUrl, cancellationToken).ConfigureAwait(false);
+                    "Ledger",
+                    ReplayLedger.TableName,
+                    token => privileges.CheckLedgersAsync([.. tables.Select(table => table.Table)], token),
+                    CheckUrl,
+                    cancellationToken).ConfigureAwait(false);
             }
         }
     }
@@ -58,7 +74,8 @@ internal sealed class PostgresChecks(ReplayConnections connections, IReadOnlyLis
     {
         var asked = report.TimeProvider.GetTimestamp();
         var command = dataSource.CreateCommand("""
-            SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_user::text, current_database()::text,
+            SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+                current_user::text, current_database()::text,
                 pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'
             """);
         await using (command.ConfigureAwait(false))
@@ -72,7 +89,10 @@ internal sealed class PostgresChecks(ReplayConnections connections, IReadOnlyLis
                     "Connection",
                     "",
                     CheckResult.Passed,
-                    string.Create(CultureInfo.InvariantCulture, $"It answered user '{reader.GetString(2)}' in {took.TotalMilliseconds:0} ms, from database '{reader.GetString(3)}'."));
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"It answered user '{reader.GetString(2)}' in {took.TotalMilliseconds:0} ms, "
+                            + $"from database '{reader.GetString(3)}'."));
                 var isTooOld = reader.GetInt32(0) < OldestVersion;
                 report.Add(
                     "Version",
@@ -85,7 +105,9 @@ internal sealed class PostgresChecks(ReplayConnections connections, IReadOnlyLis
                     "ReadOnly",
                     "",
                     isReadOnly ? CheckResult.Failed : CheckResult.Passed,
-                    isStandby ? "It is a standby, which takes no writes." : isReadOnly ? "Transactions are read-only by default." : "It takes writes.",
+                    isStandby ? "It is a standby, which takes no writes."
+                        : isReadOnly ? "Transactions are read-only by default."
+                        : "It takes writes.",
                     isReadOnly ? "Point DATABASE_URL (or -DatabaseUrl) to the primary, with a user whose transactions may write." : "");
             }
         }

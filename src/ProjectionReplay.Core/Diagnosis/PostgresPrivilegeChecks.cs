@@ -27,7 +27,10 @@ internal sealed class PostgresPrivilegeChecks(NpgsqlDataSource dataSource, Check
                 Check,
                 $"schema {schema}",
                 isAllowed ? CheckResult.Passed : CheckResult.Failed,
-                isAllowed ? $"The user may CREATE in schema {schema}, where the ledger is kept." : $"The user may not CREATE in schema {schema}, where the first replay creates the ledger and every replay makes sure of it.",
+                isAllowed
+                    ? $"The user may CREATE in schema {schema}, where the ledger is kept."
+                    : $"The user may not CREATE in schema {schema}, "
+                        + "where the first replay creates the ledger and every replay makes sure of it.",
                 isAllowed ? "" : $"GRANT USAGE, CREATE ON SCHEMA {schema} TO the user.");
 
             var ledger = $"{schema}.{ReplayLedger.TableName}";
@@ -81,10 +84,12 @@ internal sealed class PostgresPrivilegeChecks(NpgsqlDataSource dataSource, Check
     }
 
     /// <summary>The schemas of some tables, quoted where that is needed, and whether the user may use them and create in them.</summary>
-    private async Task<List<(string Schema, bool MayUse, bool MayCreate)>> FindSchemasAsync(string[] tables, CancellationToken cancellationToken)
+    private async Task<List<(string Schema, bool MayUse, bool MayCreate)>> FindSchemasAsync(
+        string[] tables, CancellationToken cancellationToken)
     {
         var command = dataSource.CreateCommand("""
-            SELECT DISTINCT relnamespace::regnamespace::text, has_schema_privilege(relnamespace, 'USAGE'), has_schema_privilege(relnamespace, 'CREATE')
+            SELECT DISTINCT relnamespace::regnamespace::text,
+                has_schema_privilege(relnamespace, 'USAGE'), has_schema_privilege(relnamespace, 'CREATE')
             FROM unnest($1) AS wanted (name)
             JOIN pg_class ON oid = to_regclass(name)
             """);
@@ -95,7 +100,10 @@ internal sealed class PostgresPrivilegeChecks(NpgsqlDataSource dataSource, Check
             var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             await using (reader.ConfigureAwait(false))
             {
-                while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false)) schemas.Add((reader.GetString(0), reader.GetBoolean(1), reader.GetBoolean(2)));
+                while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                {
+                    schemas.Add((reader.GetString(0), reader.GetBoolean(1), reader.GetBoolean(2)));
+                }
             }
 
             return schemas;

@@ -8,9 +8,11 @@ using StackExchange.Redis;
 namespace ProjectionReplay.Diagnosis;
 
 /// <summary>What a replay needs of Redis: a primary that forgets nothing, and leave to use its keys.</summary>
-internal sealed class RedisChecks(ReplayConnections connections, IReadOnlyList<IFoldProjection> projections, string? tenantId, CheckReport report)
+internal sealed class RedisChecks(
+    ReplayConnections connections, IReadOnlyList<IFoldProjection> projections, string? tenantId, CheckReport report)
 {
-    private const string CheckUrl = "Check that Redis is up, and that REDIS_URL (or -RedisUrl) points to it with a valid user, password and database number.";
+    private const string CheckUrl =
+        "Check that Redis is up, and that REDIS_URL (or -RedisUrl) points to it with a valid user, password and database number.";
 
     /// <summary>The first that knows SMISMEMBER, by which completed aggregates are looked up.</summary>
     private static readonly Version OldestVersion = new(6, 2);
@@ -29,7 +31,11 @@ internal sealed class RedisChecks(ReplayConnections connections, IReadOnlyList<I
             // The client keeps INFO, ROLE and CONFIG GET from those who do not say so.
             options.AllowAdmin = true;
             var isConnected = await report.TryAsync(
-                "Connection", "", async token => redis = await ConnectAsync(options, token).ConfigureAwait(false), CheckUrl, cancellationToken).ConfigureAwait(false);
+                "Connection",
+                "",
+                async token => redis = await ConnectAsync(options, token).ConfigureAwait(false),
+                CheckUrl,
+                cancellationToken).ConfigureAwait(false);
             if (isConnected) await CheckServersAsync(redis!, cancellationToken).ConfigureAwait(false);
         }
         finally
@@ -46,7 +52,10 @@ internal sealed class RedisChecks(ReplayConnections connections, IReadOnlyList<I
             "Connection",
             "",
             CheckResult.Passed,
-            string.Create(CultureInfo.InvariantCulture, $"It answered user '{options.User ?? "default"}' in {took.TotalMilliseconds:0} ms, from database {redis.Database.Database}{(redis.IsCluster ? ", as a cluster" : "")}."));
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"It answered user '{options.User ?? "default"}' in {took.TotalMilliseconds:0} ms, "
+                    + $"from database {redis.Database.Database}{(redis.IsCluster ? ", as a cluster" : "")}."));
         return redis;
     }
 
@@ -54,7 +63,10 @@ internal sealed class RedisChecks(ReplayConnections connections, IReadOnlyList<I
     {
         // Of a cluster's nodes, one that may be written to speaks for all.
         var server = redis.Connected.FirstOrDefault(server => !server.IsReplica) ?? redis.Connected[0];
-        await TryAsync("Version", async token => CheckVersion(await InfoAsync(server, "server", token).ConfigureAwait(false), server.Version)).ConfigureAwait(false);
+        await TryAsync("Version", async token =>
+        {
+            CheckVersion(await InfoAsync(server, "server", token).ConfigureAwait(false), server.Version);
+        }).ConfigureAwait(false);
         await TryAsync("Role", token => CheckRoleAsync(server, token)).ConfigureAwait(false);
         await TryAsync(
             "Clock",
@@ -68,12 +80,22 @@ internal sealed class RedisChecks(ReplayConnections connections, IReadOnlyList<I
         if (tenantId is null) return;
         foreach (var projection in projections)
         {
-            await report.TryAsync("Lock", projection.Definition.Name, token => FindLockAsync(redis, projection.Definition.Name, token), CheckUrl, cancellationToken).ConfigureAwait(false);
+            await report.TryAsync(
+                "Lock",
+                projection.Definition.Name,
+                token => FindLockAsync(redis, projection.Definition.Name, token),
+                CheckUrl,
+                cancellationToken).ConfigureAwait(false);
         }
 
         // Where the server keeps something to itself, it is not known to be wrong.
         Task TryAsync(string check, Func<CancellationToken, Task> look) => report.TryAsync(
-            check, "", look, "Look at the server itself, or let the user run INFO, ROLE, TIME and CONFIG GET.", cancellationToken, CheckResult.NotChecked);
+            check,
+            "",
+            look,
+            "Look at the server itself, or let the user run INFO, ROLE, TIME and CONFIG GET.",
+            cancellationToken,
+            CheckResult.NotChecked);
     }
 
     private void CheckVersion(Dictionary<string, string> info, Version spoken)
@@ -82,7 +104,9 @@ internal sealed class RedisChecks(ReplayConnections connections, IReadOnlyList<I
             : info.TryGetValue("garnet_version", out var garnet) ? $"Garnet {garnet}"
             : info.TryGetValue("redis_version", out var redis) ? $"Redis {redis}"
             : $"A server that is like Redis {spoken}";
-        var isTooOld = info.TryGetValue("redis_version", out var stated) && Version.TryParse(stated, out var version) && version < OldestVersion;
+        var isTooOld = info.TryGetValue("redis_version", out var stated)
+            && Version.TryParse(stated, out var version)
+            && version < OldestVersion;
         report.Add(
             "Version",
             "",
@@ -108,14 +132,20 @@ internal sealed class RedisChecks(ReplayConnections connections, IReadOnlyList<I
         const string Setting = "maxmemory-policy";
         if (!(await InfoAsync(server, "memory", cancellationToken).ConfigureAwait(false)).TryGetValue("maxmemory_policy", out var policy))
         {
-            var answer = (RedisResult[])(await server.ExecuteAsync("CONFIG", "GET", Setting).WaitAsync(cancellationToken).ConfigureAwait(false))!;
+            var answer = (RedisResult[])(
+                await server.ExecuteAsync("CONFIG", "GET", Setting).WaitAsync(cancellationToken).ConfigureAwait(false))!;
             policy = answer.Length == 2 ? answer[1].ToString() : null;
         }
 
         switch (policy)
         {
             case null:
-                report.Add("Eviction", "", CheckResult.NotChecked, $"The server does not say what its {Setting} is.", "Make sure that it evicts no keys when its memory is full.");
+                report.Add(
+                    "Eviction",
+                    "",
+                    CheckResult.NotChecked,
+                    $"The server does not say what its {Setting} is.",
+                    "Make sure that it evicts no keys when its memory is full.");
                 break;
             case "noeviction":
                 report.Add("Eviction", "", CheckResult.Passed, $"It evicts no keys ({Setting} is noeviction).");
@@ -125,7 +155,8 @@ internal sealed class RedisChecks(ReplayConnections connections, IReadOnlyList<I
                     "Eviction",
                     "",
                     CheckResult.Warning,
-                    $"It may evict keys when its memory is full ({Setting} is {policy}), those with an expiry among them: all markers of a projection at once, and the run lock.",
+                    $"It may evict keys when its memory is full ({Setting} is {policy}), those with an expiry among them: "
+                        + "all markers of a projection at once, and the run lock.",
                     $"Set {Setting} to noeviction, which the live system's queues need too.");
                 break;
         }
@@ -133,12 +164,15 @@ internal sealed class RedisChecks(ReplayConnections connections, IReadOnlyList<I
 
     private async Task FindLockAsync(RedisServer redis, string projection, CancellationToken cancellationToken)
     {
-        var occupant = await ReplayLock.FindOccupantAsync(redis, new ReplayLockScope(projection, tenantId), cancellationToken).ConfigureAwait(false);
+        var occupant = await ReplayLock.FindOccupantAsync(
+            redis, new ReplayLockScope(projection, tenantId), cancellationToken).ConfigureAwait(false);
         report.Add(
             "Lock",
             projection,
             occupant is null ? CheckResult.Passed : CheckResult.Warning,
-            occupant is null ? $"No replay of the projection is at work for tenant '{tenantId}'." : $"A replay of the projection is at work: {ReplayRunAtWork.Of(occupant)}.",
+            occupant is null
+                ? $"No replay of the projection is at work for tenant '{tenantId}'."
+                : $"A replay of the projection is at work: {ReplayRunAtWork.Of(occupant)}.",
             occupant is null ? "" : "Wait for it to end, or stop it: a second one is refused meanwhile.");
     }
 

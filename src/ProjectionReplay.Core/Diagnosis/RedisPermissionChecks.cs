@@ -10,19 +10,22 @@ namespace ProjectionReplay.Diagnosis;
 /// Asks Redis whether the user may run the commands of a replay on its keys, by <c>ACL DRYRUN</c>, which runs none. Where
 /// the server does not say, it is left at a read that changes nothing.
 /// </summary>
-internal sealed class RedisPermissionChecks(RedisServer redis, IServer server, IReadOnlyList<IFoldProjection> projections, CheckReport report)
+internal sealed class RedisPermissionChecks(
+    RedisServer redis, IServer server, IReadOnlyList<IFoldProjection> projections, CheckReport report)
 {
     private const string Check = "Permission";
 
     /// <summary>The commands that a replay sends, as its client words them.</summary>
     public static readonly string[] Commands =
     [
-        "EXEC", "EXISTS", "EXPIRE", "GET", "HDEL", "HMSET", "HSCAN", "HSET", "MGET", "MULTI", "SADD", "SCAN", "SCARD", "SET", "SMEMBERS", "SMISMEMBER", "SREM", "SSCAN",
+        "EXEC", "EXISTS", "EXPIRE", "GET", "HDEL", "HMSET", "HSCAN", "HSET", "MGET", "MULTI",
+        "SADD", "SCAN", "SCARD", "SET", "SMEMBERS", "SMISMEMBER", "SREM", "SSCAN",
         "UNLINK", "UNWATCH", "WATCH", "ZRANGE",
     ];
 
     private static readonly string Allow =
-        $"Let the user run the commands of a replay ({string.Join(", ", Commands)}) on projection-replay:* and on the queues of the projections.";
+        $"Let the user run the commands of a replay ({string.Join(", ", Commands)}) "
+            + "on projection-replay:* and on the queues of the projections.";
 
     /// <summary>Makes the checks, one for each projection.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -56,7 +59,8 @@ internal sealed class RedisPermissionChecks(RedisServer redis, IServer server, I
 
         foreach (var definition in projections.Select(projection => projection.Definition))
         {
-            await report.TryAsync(Check, definition.Name, token => DryRunAsync(definition, user, token), Allow, cancellationToken).ConfigureAwait(false);
+            await report.TryAsync(
+                Check, definition.Name, token => DryRunAsync(definition, user, token), Allow, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -64,7 +68,9 @@ internal sealed class RedisPermissionChecks(RedisServer redis, IServer server, I
     {
         foreach (var projection in projections)
         {
-            await redis.Database.KeyExistsAsync(ReplayMarkers.CutoffPrefix + projection.Definition.Name).WaitAsync(cancellationToken).ConfigureAwait(false);
+            await redis.Database
+                .KeyExistsAsync(ReplayMarkers.CutoffPrefix + projection.Definition.Name)
+                .WaitAsync(cancellationToken).ConfigureAwait(false);
         }
 
         report.Add(
@@ -89,7 +95,9 @@ internal sealed class RedisPermissionChecks(RedisServer redis, IServer server, I
             Check,
             definition.Name,
             denied.Count == 0 ? CheckResult.Passed : CheckResult.Failed,
-            denied.Count == 0 ? $"User '{user}' may run the commands of a replay, by ACL DRYRUN; none was run." : $"User '{user}' may not run {string.Join(", ", denied)} on the keys of the projection, by ACL DRYRUN.",
+            denied.Count == 0
+                ? $"User '{user}' may run the commands of a replay, by ACL DRYRUN; none was run."
+                : $"User '{user}' may not run {string.Join(", ", denied)} on the keys of the projection, by ACL DRYRUN.",
             denied.Count == 0 ? "" : Allow);
     }
 

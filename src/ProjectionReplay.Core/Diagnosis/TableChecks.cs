@@ -33,7 +33,8 @@ internal static class TableChecks
         CancellationToken cancellationToken)
     {
         var present = new List<TableInspection>();
-        foreach (var projection in projections.Where(projection => projection.Definition.Store == kind).DistinctBy(projection => projection.Definition.Table, StringComparer.Ordinal))
+        var stored = projections.Where(projection => projection.Definition.Store == kind);
+        foreach (var projection in stored.DistinctBy(projection => projection.Definition.Table, StringComparer.Ordinal))
         {
             var table = projection.Definition.Table;
             await report.TryAsync(
@@ -43,10 +44,9 @@ internal static class TableChecks
                 {
                     var inspection = await projection.OpenRun(connections).InspectAsync(token).ConfigureAwait(false);
                     Add(report, inspection, table);
-                    if (inspection.Findings.All(finding => finding.Verdict != TableVerdict.Unusable || finding.Check is not ("Table" or "Columns")))
-                    {
-                        present.Add(inspection with { Table = table });
-                    }
+                    var isThere = inspection.Findings.All(
+                        finding => finding.Verdict != TableVerdict.Unusable || finding.Check is not ("Table" or "Columns"));
+                    if (isThere) present.Add(inspection with { Table = table });
                 },
                 advice,
                 cancellationToken).ConfigureAwait(false);

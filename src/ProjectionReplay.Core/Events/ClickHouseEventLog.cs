@@ -51,7 +51,10 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
     public async Task<bool> HasEventsAsync(EventSelection selection, CancellationToken cancellationToken)
     {
         var rows = await database.QueryTextsAsync(
-            $"SELECT toString(EventType) FROM event_log WHERE {Selected(selection)} LIMIT 1 SETTINGS {NoSkipIndexes}", [.. Bind(selection)], columns: 1, cancellationToken).ConfigureAwait(false);
+            $"SELECT toString(EventType) FROM event_log WHERE {Selected(selection)} LIMIT 1 SETTINGS {NoSkipIndexes}",
+            [.. Bind(selection)],
+            columns: 1,
+            cancellationToken).ConfigureAwait(false);
         return rows.Count > 0;
     }
 
@@ -183,13 +186,16 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             columns.HasFlag(EventColumns.Payload) ? ", EventPayload" : "",
             columns.HasFlag(EventColumns.Traceparent) ? ", ProcessingTraceparent" : "");
 
+        var part = _hasParts ? $" + bitShiftLeft({TableParts.Number}, 16)" : "";
+
         // The parts of the table are merged row by row, which for a LowCardinality column costs as much as for all others
         // together. So a type goes by its number, twice that and one more when the row is fresh, in the lowest 16 bits; and
         // that is sorted by, so that it is made before the merge, not after. Above it stands the number of the part.
         // Streams are formatted side by side: each on several threads at once would only cost copies.
         var sql = $$"""
             SELECT AggregateId, EventId,
-                toUInt64(2 * indexOf({eventTypes:Array(String)}, EventType) + (CreatedAt > now64(3) - toIntervalMillisecond({freshness:UInt32}))){{(_hasParts ? $" + bitShiftLeft({TableParts.Number}, 16)" : "")}} AS TypeAndPart,
+                toUInt64(2 * indexOf({eventTypes:Array(String)}, EventType)
+                    + (CreatedAt > now64(3) - toIntervalMillisecond({freshness:UInt32}))){{part}} AS TypeAndPart,
                 EventTimestamp{{optional}}
             FROM event_log
             WHERE {{Wanted(selection)}}
@@ -198,7 +204,10 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             """;
 
         var rows = await database.QueryAsync(
-            sql, [.. Bind(selection, range), new("freshness", "UInt32", (uint)freshness.TotalMilliseconds)], pageSize, cancellationToken).ConfigureAwait(false);
+            sql,
+            [.. Bind(selection, range), new("freshness", "UInt32", (uint)freshness.TotalMilliseconds)],
+            pageSize,
+            cancellationToken).ConfigureAwait(false);
         return new EventReader(rows, columns) { Parts = _hasParts ? new PartsSeen() : null };
     }
 
@@ -210,7 +219,8 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
 
     private static string Selected(EventSelection selection) => (selection.AggregateTypes.Count == 0
         ? "TenantId = {tenantId:String} AND EventType IN {eventTypes:Array(String)}"
-        : "TenantId = {tenantId:String} AND AggregateType IN {aggregateTypes:Array(String)} AND EventType IN {eventTypes:Array(String)}") + InPart(selection);
+        : "TenantId = {tenantId:String} AND AggregateType IN {aggregateTypes:Array(String)}"
+            + " AND EventType IN {eventTypes:Array(String)}") + InPart(selection);
 
     private static string InRange(EventSelection selection) => """
         TenantId = {tenantId:String}
@@ -269,7 +279,11 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
     /// sixth of the time.
     /// </summary>
     private Task VisitAsync(
-        string where, IReadOnlyList<ClickHouseParameter> parameters, string? aggregateType, AggregateVisitor visit, CancellationToken cancellationToken)
+        string where,
+        IReadOnlyList<ClickHouseParameter> parameters,
+        string? aggregateType,
+        AggregateVisitor visit,
+        CancellationToken cancellationToken)
     {
         var keys = aggregateType is null ? "AggregateType, AggregateId" : "AggregateId";
         return ReadAggregatesAsync(
@@ -294,7 +308,11 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
     /// <param name="visit">Told of each.</param>
     /// <param name="cancellationToken">Abandons the query.</param>
     private async Task ReadAggregatesAsync(
-        string sql, IReadOnlyList<ClickHouseParameter> parameters, string? knownType, AggregateVisitor visit, CancellationToken cancellationToken)
+        string sql,
+        IReadOnlyList<ClickHouseParameter> parameters,
+        string? knownType,
+        AggregateVisitor visit,
+        CancellationToken cancellationToken)
     {
         var (aggregateType, aggregateTypeUtf8) = (knownType ?? "", Array.Empty<byte>());
         var reader = await database.QueryAsync(sql, parameters, null, cancellationToken).ConfigureAwait(false);
@@ -309,10 +327,19 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             {
                 var cursor = new RowBinaryCursor(rows.Buffered);
                 ReadOnlySpan<byte> type = default;
-                if ((knownType is null && !cursor.TryReadString(out type)) || !cursor.TryReadString(out var id) || !cursor.TryReadUInt64(out var count)) return;
+                if ((knownType is null && !cursor.TryReadString(out type))
+                    || !cursor.TryReadString(out var id)
+                    || !cursor.TryReadUInt64(out var count))
+                {
+                    return;
+                }
 
                 // A type comes many times in a row: one string serves them all.
-                if (knownType is null && !type.SequenceEqual(aggregateTypeUtf8)) (aggregateType, aggregateTypeUtf8) = (Utf8.IsValid(type) ? Encoding.UTF8.GetString(type) : throw NotText("AggregateType", type), type.ToArray());
+                if (knownType is null && !type.SequenceEqual(aggregateTypeUtf8))
+                {
+                    aggregateType = Utf8.IsValid(type) ? Encoding.UTF8.GetString(type) : throw NotText("AggregateType", type);
+                    aggregateTypeUtf8 = type.ToArray();
+                }
                 if (!Utf8.IsValid(id)) throw NotText("AggregateId", id);
                 visit(aggregateType, id, (long)count);
                 rows.Advance(cursor.Position);
@@ -337,5 +364,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
     /// <summary>Says that a column holds bytes that are no text, so that it cannot be named to anybody.</summary>
     public static ReplayException NotText(string column, ReadOnlySpan<byte> bytes) => new(
         ReplayError.EventLogInvalid,
-        $"The event log has a row whose {column} is not UTF-8 text: its bytes are {Convert.ToHexString(bytes[..Math.Min(bytes.Length, 200)])}. Correct or remove the rows where hex({column}) is that, then replay again.");
+        $"The event log has a row whose {column} is not UTF-8 text: "
+            + $"its bytes are {Convert.ToHexString(bytes[..Math.Min(bytes.Length, 200)])}. "
+            + $"Correct or remove the rows where hex({column}) is that, then replay again.");
 }

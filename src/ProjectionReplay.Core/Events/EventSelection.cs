@@ -7,7 +7,11 @@ namespace ProjectionReplay.Events;
 /// <param name="Since">Aggregates with an event at or after this moment are replayed, each from its first event on.</param>
 /// <param name="Shard">The part of the aggregates; null means all.</param>
 internal sealed record EventSelection(
-    string TenantId, IReadOnlyList<string> AggregateTypes, IReadOnlyList<string> EventTypes, DateTimeOffset Since, ReplayShard? Shard = null)
+    string TenantId,
+    IReadOnlyList<string> AggregateTypes,
+    IReadOnlyList<string> EventTypes,
+    DateTimeOffset Since,
+    ReplayShard? Shard = null)
 {
     /// <summary>The aggregates that are wanted, of any type, by their ids; null means all.</summary>
     public IReadOnlyList<string>? AggregateIds { get; init; }

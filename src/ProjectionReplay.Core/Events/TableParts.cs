@@ -19,11 +19,15 @@ internal static class TableParts
     public static async Task<bool> HasAsync(ClickHouseDatabase database, string table, CancellationToken cancellationToken)
     {
         var engines = await database.QueryTextsAsync(
-            "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = {table:String}", [new("table", "String", table)], columns: 1, cancellationToken).ConfigureAwait(false);
+            "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = {table:String}",
+            [new("table", "String", table)],
+            columns: 1,
+            cancellationToken).ConfigureAwait(false);
         if (!engines.Any(row => row[0].EndsWith("MergeTree", StringComparison.Ordinal))) return false;
         try
         {
-            await database.QueryTextsAsync($"SELECT toString({Number}) FROM {table} LIMIT 0", [], columns: 1, cancellationToken).ConfigureAwait(false);
+            await database.QueryTextsAsync(
+                $"SELECT toString({Number}) FROM {table} LIMIT 0", [], columns: 1, cancellationToken).ConfigureAwait(false);
             return true;
         }
         catch (ClickHouseServerException)

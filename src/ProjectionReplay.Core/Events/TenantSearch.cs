@@ -80,7 +80,10 @@ internal sealed class TenantSearch(ClickHouseDatabase database)
         {
             while (await reader.FillAsync(cancellationToken).ConfigureAwait(false))
             {
-                if (new RowBinaryCursor(reader.Buffered).TryReadUInt64(out var first)) return first == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds((long)first - 1);
+                if (new RowBinaryCursor(reader.Buffered).TryReadUInt64(out var first))
+                {
+                    return first == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds((long)first - 1);
+                }
             }
         }
 

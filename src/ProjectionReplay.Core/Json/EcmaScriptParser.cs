@@ -11,7 +11,8 @@ namespace ProjectionReplay.Json;
 internal ref struct EcmaScriptParser
 {
     /// <summary>Where plain text inside a string ends.</summary>
-    private static readonly SearchValues<char> TextEnds = SearchValues.Create([.. Enumerable.Range(0, ' ').Select(unit => (char)unit), '"', '\\']);
+    private static readonly SearchValues<char> TextEnds =
+        SearchValues.Create([.. Enumerable.Range(0, ' ').Select(unit => (char)unit), '"', '\\']);
 
     private readonly ReadOnlySpan<char> _json;
     private Container[] _open = [];
@@ -148,7 +149,8 @@ internal ref struct EcmaScriptParser
             case 't': character = '\t'; return true;
             case 'u':
                 if (_json.Length - _position < 4
-                    || !ushort.TryParse(_json.Slice(_position, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var unit))
+                    || !ushort.TryParse(
+                        _json.Slice(_position, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var unit))
                 {
                     return Fail(_position);
                 }

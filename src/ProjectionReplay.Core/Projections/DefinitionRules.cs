@@ -19,16 +19,29 @@ internal static class DefinitionRules
     private static string? FindProblem(IFoldProjection projection)
     {
         if (projection.Definition is not { } definition) return "its Definition is null. Return a ProjectionDefinition.";
-        if (!IsKeyPart(definition.Name)) return "its Name must be made of letters, digits, '_', '-' and '.', for it becomes part of Redis keys.";
-        if (!IsKeyPart(definition.Pipeline)) return "its Pipeline must be made of letters, digits, '_', '-' and '.', for it becomes part of Redis keys.";
+        if (!IsKeyPart(definition.Name))
+        {
+            return "its Name must be made of letters, digits, '_', '-' and '.', for it becomes part of Redis keys.";
+        }
+
+        if (!IsKeyPart(definition.Pipeline))
+        {
+            return "its Pipeline must be made of letters, digits, '_', '-' and '.', for it becomes part of Redis keys.";
+        }
+
         if (string.IsNullOrWhiteSpace(definition.Version)) return "it has no Version. Give a calendar date such as 2026-01-31.";
         if (string.IsNullOrWhiteSpace(definition.Table)) return "it has no Table. Name the table that its states are stored in.";
         if (definition.EventTypes is not { Count: > 0 }) return "it has no EventTypes. Name the event types that it folds.";
         if (HasGap(definition.EventTypes)) return "one of its EventTypes is empty or stands twice.";
-        if (definition.AggregateTypes is null || HasGap(definition.AggregateTypes)) return "one of its AggregateTypes is empty or stands twice.";
+        if (definition.AggregateTypes is null || HasGap(definition.AggregateTypes))
+        {
+            return "one of its AggregateTypes is empty or stands twice.";
+        }
+
         if (definition.ReplaySafety == ReplaySafety.LatestRow && HasKeyOfItsOwn(projection.GetType()))
         {
-            return "it overrides GetKey but has ReplaySafety.LatestRow. Several aggregates may meet in a key of its own, and the last would overwrite the others: store by increments, or leave the key to be the aggregate id.";
+            return "it overrides GetKey but has ReplaySafety.LatestRow. Several aggregates may meet in a key of its own, "
+                + "and the last would overwrite the others: store by increments, or leave the key to be the aggregate id.";
         }
 
         return null;
@@ -43,6 +56,7 @@ internal static class DefinitionRules
     private static bool HasKeyOfItsOwn(Type projection)
     {
         var getKey = projection.GetMethod(nameof(FoldProjection<>.GetKey), [typeof(ReplayEvent).MakeByRefType()]);
-        return getKey?.DeclaringType is not { IsGenericType: true } declaring || declaring.GetGenericTypeDefinition() != typeof(FoldProjection<>);
+        return getKey?.DeclaringType is not { IsGenericType: true } declaring
+            || declaring.GetGenericTypeDefinition() != typeof(FoldProjection<>);
     }
 }

@@ -38,15 +38,19 @@ internal static class ProjectionAssembly
             var projections = assembly.GetExportedTypes().Where(IsProjection).Select(type => Create(type, path)).ToList();
             if (projections.Count > 0) return projections;
         }
-        catch (Exception exception) when (exception is IOException or TypeLoadException or ReflectionTypeLoadException or BadImageFormatException)
+        catch (Exception exception)
+            when (exception is IOException or TypeLoadException or ReflectionTypeLoadException or BadImageFormatException)
         {
             throw Invalid(
-                $"The projection assembly '{path}' needs something that cannot be loaded: {exception.Message} Put the assemblies that it was built with beside it, as 'dotnet publish' does, and build it against this version of ProjectionReplay.Core.",
+                $"The projection assembly '{path}' needs something that cannot be loaded: {exception.Message} "
+                    + "Put the assemblies that it was built with beside it, as 'dotnet publish' does, "
+                    + "and build it against this version of ProjectionReplay.Core.",
                 exception);
         }
 
         throw Invalid(
-            $"The assembly '{path}' holds no projection. A projection is a public class that derives from FoldProjection<TState> of this version of ProjectionReplay.Core and has a public constructor without parameters.");
+            $"The assembly '{path}' holds no projection. A projection is a public class that derives from FoldProjection<TState> "
+                + "of this version of ProjectionReplay.Core and has a public constructor without parameters.");
     }
 
     private static Assembly LoadAssembly(string path)
@@ -59,12 +63,17 @@ internal static class ProjectionAssembly
         }
         catch (BadImageFormatException exception)
         {
-            throw Invalid($"The file '{path}' is not a .NET assembly, or is one for another platform. Give the path of a .dll built for .NET 10 or earlier.", exception);
+            throw Invalid(
+                $"The file '{path}' is not a .NET assembly, or is one for another platform. "
+                    + "Give the path of a .dll built for .NET 10 or earlier.",
+                exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or InvalidOperationException)
         {
             throw Invalid(
-                $"The projection assembly '{path}' cannot be loaded: {exception.Message} Check that the file can be read and that its .deps.json is whole. If another build of it was loaded before, start a new session.",
+                $"The projection assembly '{path}' cannot be loaded: {exception.Message} "
+                    + "Check that the file can be read and that its .deps.json is whole. "
+                    + "If another build of it was loaded before, start a new session.",
                 exception);
         }
     }
@@ -83,7 +92,10 @@ internal static class ProjectionAssembly
         catch (TargetInvocationException exception)
         {
             var cause = exception.InnerException ?? exception;
-            throw Invalid($"The constructor of projection class '{type.FullName}' of '{path}' failed: {cause.Message} Mend the class, then try again.", cause);
+            throw Invalid(
+                $"The constructor of projection class '{type.FullName}' of '{path}' failed: {cause.Message} "
+                    + "Mend the class, then try again.",
+                cause);
         }
     }
 

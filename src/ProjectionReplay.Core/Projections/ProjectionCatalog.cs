@@ -27,7 +27,8 @@ public sealed class ProjectionCatalog
             var other = _byName[entry.Name];
             throw new ReplayException(
                 ReplayError.ProjectionAssemblyInvalid,
-                $"Projection '{entry.Name}' of {entry.Source} has the name of projection '{other.Name}' of {other.Source}. Rename one of them, or leave one of the assemblies out.");
+                $"Projection '{entry.Name}' of {entry.Source} has the name of projection '{other.Name}' of {other.Source}. "
+                    + "Rename one of them, or leave one of the assemblies out.");
         }
 
         Entries = [.. _byName.Values.OrderBy(entry => entry.Name, StringComparer.Ordinal)];
@@ -70,7 +71,8 @@ public sealed class ProjectionCatalog
         var nearest = SimilarName.Find(name, Entries.Select(known => known.Name));
         throw new ReplayException(
             ReplayError.ProjectionNotFound,
-            $"There is no projection '{name}'.{(nearest is null ? "" : $" Did you mean '{nearest}'?")} Available: {string.Join(", ", Entries.Select(known => known.Name))}.");
+            $"There is no projection '{name}'.{(nearest is null ? "" : $" Did you mean '{nearest}'?")} "
+                + $"Available: {string.Join(", ", Entries.Select(known => known.Name))}.");
     }
 
     /// <summary>A catalog of the built-in projections and some more.</summary>

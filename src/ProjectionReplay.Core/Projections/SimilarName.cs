@@ -9,7 +9,9 @@ internal static class SimilarName
     /// <summary>The nearest of the known names, or null when none is near.</summary>
     public static string? Find(string name, IEnumerable<string> known)
     {
-        var nearest = known.Select(candidate => (Name: candidate, Distance: Distance(name, candidate))).MinBy(candidate => candidate.Distance);
+        var nearest = known
+            .Select(candidate => (Name: candidate, Distance: Distance(name, candidate)))
+            .MinBy(candidate => candidate.Distance);
         return nearest.Name is not null && nearest.Distance * LettersPerMistake <= name.Length ? nearest.Name : null;
     }
 

@@ -22,7 +22,10 @@ internal static class UtcDay
     {
         if (replayEvent.Timestamp is >= 0 and <= MaxTimestamp) return replayEvent.Timestamp / MillisecondsPerDay;
         throw new InvalidEventPayloadException(
-            replayEvent.EventId, replayEvent.EventType, "EventTimestamp", "lies beyond any date, so that the event has no day to count towards");
+            replayEvent.EventId,
+            replayEvent.EventType,
+            "EventTimestamp",
+            "lies beyond any date, so that the event has no day to count towards");
     }
 
     /// <summary>

@@ -10,7 +10,11 @@ namespace ProjectionReplay.Replay;
 /// <param name="Options">The size of a page, and how long a row is fresh.</param>
 /// <param name="TimeProvider">The clock.</param>
 internal sealed record StreamReading(
-    ClickHouseEventLog EventLog, Func<IStreamFold> StartFold, ProjectionDefinition Definition, ReplayOptions Options, TimeProvider TimeProvider);
+    ClickHouseEventLog EventLog,
+    Func<IStreamFold> StartFold,
+    ProjectionDefinition Definition,
+    ReplayOptions Options,
+    TimeProvider TimeProvider);
 
 /// <summary>What a stream came to.</summary>
 /// <param name="Fold">The fold of its events.</param>
@@ -73,7 +77,12 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
         try
         {
             var reader = await reading.EventLog.ReadAsync(
-                selection, Range, reading.Definition.Columns, reading.Options.StagingGrace, reading.Options.BatchSize, cancellationToken).ConfigureAwait(false);
+                selection,
+                Range,
+                reading.Definition.Columns,
+                reading.Options.StagingGrace,
+                reading.Options.BatchSize,
+                cancellationToken).ConfigureAwait(false);
             var readAt = reading.TimeProvider.GetTimestamp();
             IReadOnlyList<ulong>? parts;
             await using (reader.ConfigureAwait(false))

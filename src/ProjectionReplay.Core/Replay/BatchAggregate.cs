@@ -67,7 +67,11 @@ internal sealed class BatchAggregate
     public void Keep(in AggregateFold fold, ByteBlocks cutoffs)
     {
         // Live handlers skip by it, so that it never goes back.
-        if (fold.Rows > 0 && (Cutoff is not { } cutoff || fold.LastEventId.SequenceCompareTo(cutoff.Span) > 0)) Cutoff = cutoffs.Add(fold.LastEventId);
+        if (fold.Rows > 0 && (Cutoff is not { } cutoff || fold.LastEventId.SequenceCompareTo(cutoff.Span) > 0))
+        {
+            Cutoff = cutoffs.Add(fold.LastEventId);
+        }
+
         RowsFolded = fold.Rows;
         EventsFolded = fold.Events;
         IsFresh = fold.IsFresh;

@@ -28,7 +28,10 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
     {
         var started = context.TimeProvider.GetTimestamp();
         var batch = await context.Faults.CallAsync(
-            Server.ClickHouse, "Reading events", token => ahead.ReadAsync(index, report.AddEvents, token), cancellationToken).ConfigureAwait(false);
+            Server.ClickHouse,
+            "Reading events",
+            token => ahead.ReadAsync(index, report.AddEvents, token),
+            cancellationToken).ConfigureAwait(false);
         (_memory, Aggregates, ReadAt) = (batch.Found, batch.Found.Aggregates, batch.ReadAt);
         _extents.AddRange(batch.Extents);
         _folds = [batch.Fold];
@@ -39,7 +42,8 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
     public async Task LoadAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
     {
         Aggregates = aggregates;
-        var results = await FoldAsync(AggregateStream.Cut(context.Selection, aggregates, context.Options.Concurrency), cancellationToken).ConfigureAwait(false);
+        var results = await FoldAsync(
+            AggregateStream.Cut(context.Selection, aggregates, context.Options.Concurrency), cancellationToken).ConfigureAwait(false);
         _extents.AddRange(results.Select(loaded => loaded.Extent));
         _folds = [.. results.Select(loaded => loaded.Fold)];
     }
@@ -95,7 +99,8 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
     /// <param name="aggregates">The aggregates, of those that were loaded, in key order.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
     /// <returns>The folds, to be stored in place of what was stored.</returns>
-    public async Task<IReadOnlyList<IStreamFold>> FoldAgainAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<IStreamFold>> FoldAgainAsync(
+        IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
     {
         var foldedBefore = aggregates.Sum(aggregate => aggregate.EventsFolded);
         var streams = aggregates.Count <= FewAggregates
@@ -133,7 +138,10 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
             // Merged parts are unknown too, and hold nothing new as a rule.
             if (parts is not null && !await HasRowsElsewhereAsync(range, parts, cancellationToken).ConfigureAwait(false)) continue;
             var count = await context.Faults.CallAsync(
-                Server.ClickHouse, "Counting events again", token => context.Servers.EventLog.CountRowsAsync(context.Selection, range, token), cancellationToken).ConfigureAwait(false);
+                Server.ClickHouse,
+                "Counting events again",
+                token => context.Servers.EventLog.CountRowsAsync(context.Selection, range, token),
+                cancellationToken).ConfigureAwait(false);
             if (count == rows) continue;
             byId ??= aggregates.ToDictionary(aggregate => aggregate.ToKey());
             grown.UnionWith(await FindGrownAsync(range, byId, cancellationToken).ConfigureAwait(false));
@@ -143,8 +151,12 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
         return grown.Count == 0 ? [] : [.. aggregates.Where(grown.Contains)];
     }
 
-    private Task<bool> HasRowsElsewhereAsync(AggregateRange range, IReadOnlyList<ulong> parts, CancellationToken cancellationToken) => context.Faults.CallAsync(
-        Server.ClickHouse, "Looking for new events", token => context.Servers.EventLog.HasRowsElsewhereAsync(context.Selection, range, parts, token), cancellationToken);
+    private Task<bool> HasRowsElsewhereAsync(AggregateRange range, IReadOnlyList<ulong> parts, CancellationToken cancellationToken) =>
+        context.Faults.CallAsync(
+            Server.ClickHouse,
+            "Looking for new events",
+            token => context.Servers.EventLog.HasRowsElsewhereAsync(context.Selection, range, parts, token),
+            cancellationToken);
 
     private async Task<List<BatchAggregate>> FindGrownAsync(
         AggregateRange range, Dictionary<AggregateKey, BatchAggregate> byId, CancellationToken cancellationToken)
@@ -160,7 +172,8 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
                     range,
                     (type, id, count) =>
                     {
-                        if (byId.TryGetValue(new AggregateKey(context.Selection.TenantId, type, Encoding.UTF8.GetString(id)), out var aggregate)) found.Add((aggregate, count));
+                        var key = new AggregateKey(context.Selection.TenantId, type, Encoding.UTF8.GetString(id));
+                        if (byId.TryGetValue(key, out var aggregate)) found.Add((aggregate, count));
                     },
                     token).ConfigureAwait(false);
                 return found;
@@ -190,7 +203,10 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
             {
                 var started = context.TimeProvider.GetTimestamp();
                 results[index] = await context.Faults.CallAsync(
-                    Server.ClickHouse, "Reading events", retry => streams[index].FoldAsync(context.Reading, report.AddEvents, retry), token).ConfigureAwait(false);
+                    Server.ClickHouse,
+                    "Reading events",
+                    retry => streams[index].FoldAsync(context.Reading, report.AddEvents, retry),
+                    token).ConfigureAwait(false);
                 TellRead($"stream {index + 1} of {streams.Count} ", results[index].Extent.Rows, streams[index].Aggregates.Count, started);
             },
             cancellationToken).ConfigureAwait(false);
@@ -200,8 +216,13 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
 
     private void TellRead(string what, long rows, int aggregates, long started) => context.Reporter.Debug(string.Create(
         CultureInfo.InvariantCulture,
-        $"Batch {report.Number}: {what}read {rows:N0} rows of {aggregates:N0} aggregates in {context.TimeProvider.GetElapsedTime(started).TotalMilliseconds:N0} ms."));
+        $"Batch {report.Number}: {what}read {rows:N0} rows of {aggregates:N0} aggregates "
+            + $"in {context.TimeProvider.GetElapsedTime(started).TotalMilliseconds:N0} ms."));
 
-    private Task InParallelAsync(int count, Func<int, CancellationToken, ValueTask> work, CancellationToken cancellationToken) => Parallel.ForAsync(
-        0, count, new ParallelOptions { MaxDegreeOfParallelism = context.Options.Concurrency, CancellationToken = cancellationToken }, work);
+    private Task InParallelAsync(int count, Func<int, CancellationToken, ValueTask> work, CancellationToken cancellationToken) =>
+        Parallel.ForAsync(
+            0,
+            count,
+            new ParallelOptions { MaxDegreeOfParallelism = context.Options.Concurrency, CancellationToken = cancellationToken },
+            work);
 }

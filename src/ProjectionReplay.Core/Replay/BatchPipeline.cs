@@ -35,9 +35,11 @@ internal sealed class BatchPipeline(BatchContext context, BatchSequence sequence
             {
                 if (number <= stages.Length && _inFlight.Count < sequence.LoadsAtOnce + LoadedAtOnce)
                 {
-                    var batch = new ReplayBatch(context, sequence.Places[number - 1], number, context.Reporter.Begin(number, stages.Length));
+                    var batch = new ReplayBatch(
+                        context, sequence.Places[number - 1], number, context.Reporter.Begin(number, stages.Length));
                     stages[number - 1] = new Stages();
-                    _inFlight.Enqueue(new InFlight(batch, PassAsync(batch, Before(1), Before(sequence.LoadsAtOnce), stages[number - 1], stop.Token)));
+                    _inFlight.Enqueue(
+                        new InFlight(batch, PassAsync(batch, Before(1), Before(sequence.LoadsAtOnce), stages[number - 1], stop.Token)));
                     number++;
                     continue;
                 }
@@ -62,7 +64,8 @@ internal sealed class BatchPipeline(BatchContext context, BatchSequence sequence
         return replayed;
     }
 
-    private static async Task<int> PassAsync(ReplayBatch batch, Stages before, Stages ahead, Stages own, CancellationToken cancellationToken)
+    private static async Task<int> PassAsync(
+        ReplayBatch batch, Stages before, Stages ahead, Stages own, CancellationToken cancellationToken)
     {
         await ahead.Loaded.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
         await batch.LoadAsync(cancellationToken).ConfigureAwait(false);
@@ -87,7 +90,8 @@ internal sealed class BatchPipeline(BatchContext context, BatchSequence sequence
             ? failures.LockLost(runLock, exception)
             : failures.Abandoned(exception, number, sequence.Places.Count, isUnmarked, isCancelled);
         await context.Reporter.LastStepAsync(
-            "error", entry => entry with { Batch = number, BatchCount = sequence.Places.Count, Message = failure.Message }).ConfigureAwait(false);
+            "error",
+            entry => entry with { Batch = number, BatchCount = sequence.Places.Count, Message = failure.Message }).ConfigureAwait(false);
         if (failure.Error == ReplayError.ReplayFailed && isCancelled)
         {
             throw new OperationCanceledException(failure.Message, exception, cancellationToken);
@@ -107,11 +111,15 @@ internal sealed class BatchPipeline(BatchContext context, BatchSequence sequence
         try
         {
             // None of them may set another marker.
-            foreach (var inFlight in _inFlight) await ((Task)inFlight.Passing).WaitAsync(patience.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            foreach (var inFlight in _inFlight)
+            {
+                await ((Task)inFlight.Passing).WaitAsync(patience.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
 
             // A run that took over has marked the aggregates again: its markers are not ours to remove.
             if (runLock.Lost.IsCancellationRequested
-                && !await context.Faults.CallAsync(Server.Redis, "Regaining the run lock", runLock.TryRegainAsync, patience.Token).ConfigureAwait(false))
+                && !await context.Faults.CallAsync(
+                    Server.Redis, "Regaining the run lock", runLock.TryRegainAsync, patience.Token).ConfigureAwait(false))
             {
                 return false;
             }
@@ -121,14 +129,17 @@ internal sealed class BatchPipeline(BatchContext context, BatchSequence sequence
                 Server.Redis, "Removing markers", token => context.Markers.RemoveAsync(keys, token), patience.Token).ConfigureAwait(false);
             context.Reporter.Verbose(keys.Count == 0
                 ? "Abandoned the batches in hand: none of their aggregates was marked yet."
-                : string.Create(CultureInfo.InvariantCulture, $"Abandoned the batches in hand: none of their {keys.Count:N0} aggregates is marked any more."));
+                : string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Abandoned the batches in hand: none of their {keys.Count:N0} aggregates is marked any more."));
             return true;
         }
         catch (Exception exception)
         {
             var reason = exception is OperationCanceledException ? "Redis did not answer in time" : exception.Message.TrimEnd('.');
             context.Reporter.Warn(
-                $"The markers of the batches in hand could not be removed ({reason}). Live handlers hold back their events until Clear-ReplayMarker, or a run with -Resume or -Restart, removes them.");
+                $"The markers of the batches in hand could not be removed ({reason}). "
+                    + "Live handlers hold back their events until Clear-ReplayMarker, or a run with -Resume or -Restart, removes them.");
             return false;
         }
     }

@@ -29,7 +29,8 @@ internal sealed class BatchSequence : IAsyncDisposable
         var stretches = new List<PlannedBatch[]>();
         for (var reader = 0; reader < LoadsAtOnce; reader++)
         {
-            PlannedBatch[] stretch = [.. plan.Skip(plan.Count * reader / LoadsAtOnce).Take((plan.Count * (reader + 1) / LoadsAtOnce) - (plan.Count * reader / LoadsAtOnce))];
+            var (first, end) = (plan.Count * reader / LoadsAtOnce, plan.Count * (reader + 1) / LoadsAtOnce);
+            PlannedBatch[] stretch = [.. plan.Skip(first).Take(end - first)];
             stretches.Add(stretch);
             _readers.Add(new ReadAhead(context.Selection, context.Reading, stretch));
         }
@@ -59,5 +60,6 @@ internal sealed class BatchSequence : IAsyncDisposable
     }
 
     /// <summary>A reader keeps a processor busy, and ClickHouse needs as much for it where it is on the same machine.</summary>
-    private static int ReadersFor(int concurrency, int batches) => Math.Clamp(Math.Min(concurrency, Environment.ProcessorCount / 2), 1, Math.Max(batches, 1));
+    private static int ReadersFor(int concurrency, int batches) =>
+        Math.Clamp(Math.Min(concurrency, Environment.ProcessorCount / 2), 1, Math.Max(batches, 1));
 }

@@ -40,10 +40,13 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
     /// <summary>Lets live handlers skip what was folded of those aggregates that they have jobs for.</summary>
     /// <param name="replayed">Key strings, UTF-8, and cutoffs of others, which an earlier replay accounts for.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
-    public async Task SetCutoffsAsync(IReadOnlyList<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Cutoff)> replayed, CancellationToken cancellationToken)
+    public async Task SetCutoffsAsync(
+        IReadOnlyList<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Cutoff)> replayed, CancellationToken cancellationToken)
     {
         _busy = await FindBusyAsync(folds.Aggregates, cancellationToken).ConfigureAwait(false);
-        await SetCutoffsAsync(_busy.Select(aggregate => (aggregate.KeyUtf8, aggregate.Cutoff!.Value)).Concat(replayed), cancellationToken).ConfigureAwait(false);
+        await SetCutoffsAsync(
+            _busy.Select(aggregate => (aggregate.KeyUtf8, aggregate.Cutoff!.Value)).Concat(replayed),
+            cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Waits until every live job for an event that was folded has met its cutoff.</summary>
@@ -53,10 +56,13 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
     /// <summary>Gives the aggregates back, each as soon as nothing late is left of it.</summary>
     /// <param name="release">Unmarks aggregates.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
-    public async Task ReleaseAsync(Func<IReadOnlyList<BatchAggregate>, CancellationToken, Task> release, CancellationToken cancellationToken)
+    public async Task ReleaseAsync(
+        Func<IReadOnlyList<BatchAggregate>, CancellationToken, Task> release, CancellationToken cancellationToken)
     {
         var isBusy = _busy.ToHashSet();
-        await release(isBusy.Count == 0 ? folds.Aggregates : [.. folds.Aggregates.Where(aggregate => !isBusy.Contains(aggregate))], cancellationToken).ConfigureAwait(false);
+        await release(
+            isBusy.Count == 0 ? folds.Aggregates : [.. folds.Aggregates.Where(aggregate => !isBusy.Contains(aggregate))],
+            cancellationToken).ConfigureAwait(false);
 
         var started = context.TimeProvider.GetTimestamp();
         var open = _busy;
@@ -77,7 +83,9 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
             }
 
             var isLate = late.ToHashSet();
-            await release(late.Count == 0 ? open : [.. open.Where(aggregate => !isLate.Contains(aggregate))], cancellationToken).ConfigureAwait(false);
+            await release(
+                late.Count == 0 ? open : [.. open.Where(aggregate => !isLate.Contains(aggregate))],
+                cancellationToken).ConfigureAwait(false);
             if (late.Count > 0) await TakeOverAsync(late, cancellationToken).ConfigureAwait(false);
             open = late;
         }
@@ -86,9 +94,11 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
     private async Task TakeOverAsync(List<BatchAggregate> late, CancellationToken cancellationToken)
     {
         context.Reporter.Verbose(string.Create(
-            CultureInfo.InvariantCulture, $"Batch {number}: events of {late.Count:N0} aggregates came in late; folding those aggregates again."));
+            CultureInfo.InvariantCulture,
+            $"Batch {number}: events of {late.Count:N0} aggregates came in late; folding those aggregates again."));
         var again = await folds.FoldAgainAsync(late, cancellationToken).ConfigureAwait(false);
-        await SetCutoffsAsync(late.Select(aggregate => (aggregate.KeyUtf8, aggregate.Cutoff!.Value)), cancellationToken).ConfigureAwait(false);
+        await SetCutoffsAsync(
+            late.Select(aggregate => (aggregate.KeyUtf8, aggregate.Cutoff!.Value)), cancellationToken).ConfigureAwait(false);
         if (!context.Reporter.AreWorkersIdle)
         {
             await LetJobsBeStagedAsync(late, cancellationToken).ConfigureAwait(false);
@@ -98,7 +108,8 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
         await folds.StoreAsync(again, cancellationToken).ConfigureAwait(false);
     }
 
-    private Task SetCutoffsAsync(IEnumerable<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Cutoff)> cutoffs, CancellationToken cancellationToken) =>
+    private Task SetCutoffsAsync(
+        IEnumerable<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Cutoff)> cutoffs, CancellationToken cancellationToken) =>
         context.Faults.CallAsync(
             Server.Redis,
             "Setting cutoffs",
@@ -113,7 +124,8 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
     {
         if (context.Reporter.AreWorkersIdle) return [];
         await LetJobsBeStagedAsync(aggregates, cancellationToken).ConfigureAwait(false);
-        var open = aggregates.Where(aggregate => aggregate.Cutoff is not null && (aggregate.IsFresh || aggregate.HasGrown || _hadJobs.Contains(aggregate.KeyUtf8)));
+        var open = aggregates.Where(
+            aggregate => aggregate.Cutoff is not null && (aggregate.IsFresh || aggregate.HasGrown || _hadJobs.Contains(aggregate.KeyUtf8)));
         var busy = await SnapshotAsync(open.Select(aggregate => aggregate.KeyUtf8), cancellationToken).ConfigureAwait(false);
         if (busy.Count == 0) return [];
         var keys = busy.Select(snapshot => snapshot.Key).ToHashSet();
@@ -134,7 +146,10 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
     {
         if (keys.Count == 0) return;
         var stuck = await context.Faults.CallAsync(
-            Server.Redis, "Watching jobs in flight", token => context.Drain.WaitAsync(keys, context.Options.DrainTimeout, token), cancellationToken).ConfigureAwait(false);
+            Server.Redis,
+            "Watching jobs in flight",
+            token => context.Drain.WaitAsync(keys, context.Options.DrainTimeout, token),
+            cancellationToken).ConfigureAwait(false);
         if (stuck.Count > 0) throw DrainFailure.Create(context, stuck, "were in flight did not end");
     }
 
@@ -146,12 +161,14 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
         return left > TimeSpan.Zero ? Task.Delay(left, context.TimeProvider, cancellationToken) : Task.CompletedTask;
     }
 
-    private Task<List<JobSnapshot>> SnapshotAsync(IEnumerable<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
-        Server.Redis, "Looking for jobs", token => context.StagedJobs.SnapshotAsync(keys, token), cancellationToken);
+    private Task<List<JobSnapshot>> SnapshotAsync(IEnumerable<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken) =>
+        context.Faults.CallAsync(
+            Server.Redis, "Looking for jobs", token => context.StagedJobs.SnapshotAsync(keys, token), cancellationToken);
 
     private void WarnOfLateness(List<BatchAggregate> late) => context.Reporter.Warn(string.Create(
         CultureInfo.InvariantCulture,
-        $"Events of {late.Count:N0} aggregates, for example of '{late[0].ToKey()}', kept coming in late, so that some may be missing from their states. Replay once more at a quieter time."));
+        $"Events of {late.Count:N0} aggregates, for example of '{late[0].ToKey()}', kept coming in late, "
+            + $"so that some may be missing from their states. Replay once more at a quieter time."));
 
     private async Task WaitForAsync(List<JobSnapshot> busy, CancellationToken cancellationToken)
     {
@@ -169,6 +186,8 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
         // Nobody is at work on the queue, so that waiting any longer, in this batch or another, is of no use.
         context.Reporter.AreWorkersIdle = true;
         context.Reporter.Warn(
-            $"Jobs of queue {context.Definition.QueueName} are staged, but no worker takes them up. Those for events that this replay folds will be folded a second time when the workers are back: replay once more then, or start the workers before.");
+            $"Jobs of queue {context.Definition.QueueName} are staged, but no worker takes them up. "
+                + "Those for events that this replay folds will be folded a second time when the workers are back: "
+                + "replay once more then, or start the workers before.");
     }
 }

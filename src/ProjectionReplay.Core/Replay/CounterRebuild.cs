@@ -24,7 +24,8 @@ internal sealed class CounterRebuild(BatchContext context)
         {
             throw new ReplayException(
                 ReplayError.RebuildNotPossible,
-                $"Projection '{context.Definition.Name}' needs no rebuild: the latest row wins, so that replaying it again, without -Rebuild, is exact.");
+                $"Projection '{context.Definition.Name}' needs no rebuild: "
+                    + "the latest row wins, so that replaying it again, without -Rebuild, is exact.");
         }
 
         var first = await context.Faults.CallAsync(
@@ -35,9 +36,11 @@ internal sealed class CounterRebuild(BatchContext context)
         if (first is not { } timestamp || context.Request.Since <= timestamp) return;
         throw new ReplayException(
             ReplayError.RebuildNotPossible,
-            string.Create(CultureInfo.InvariantCulture, $"""
-                A rebuild deletes all counters of tenant '{context.Request.TenantId}', so it must find all of its aggregates: the first event is of {timestamp.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, before the start date. Give -Since {timestamp.UtcDateTime:yyyy-MM-dd} or earlier.
-                """));
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"A rebuild deletes all counters of tenant '{context.Request.TenantId}', so it must find all of its aggregates: "
+                    + $"the first event is of {timestamp.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, before the start date. "
+                    + $"Give -Since {timestamp.UtcDateTime:yyyy-MM-dd} or earlier."));
     }
 
     /// <summary>Marks all aggregates, waits for the live jobs at work, and deletes the old rows.</summary>
@@ -66,16 +69,18 @@ internal sealed class CounterRebuild(BatchContext context)
         }
     }
 
-    private Task<(List<AggregateKey> Found, DiscoveredAggregates Discovery)> DiscoverAsync(CancellationToken cancellationToken) => context.Faults.CallAsync(
-        Server.ClickHouse,
-        "Discovering aggregates",
-        async token =>
-        {
-            var found = new List<AggregateKey>();
-            var discovery = await DiscoveredAggregates.FindAsync(context.Servers.EventLog, context.Selection, context.Request, token, found.Add).ConfigureAwait(false);
-            return (found, discovery);
-        },
-        cancellationToken);
+    private Task<(List<AggregateKey> Found, DiscoveredAggregates Discovery)> DiscoverAsync(CancellationToken cancellationToken) =>
+        context.Faults.CallAsync(
+            Server.ClickHouse,
+            "Discovering aggregates",
+            async token =>
+            {
+                var found = new List<AggregateKey>();
+                var discovery = await DiscoveredAggregates.FindAsync(
+                    context.Servers.EventLog, context.Selection, context.Request, token, found.Add).ConfigureAwait(false);
+                return (found, discovery);
+            },
+            cancellationToken);
 
     private async Task MarkAsync(List<AggregateKey> aggregates, CancellationToken cancellationToken)
     {
@@ -90,10 +95,11 @@ internal sealed class CounterRebuild(BatchContext context)
 
         foreach (var chunk in aggregates.Chunk(ChunkSize))
         {
+            var keys = chunk.Select(aggregate => new ReadOnlyMemory<byte>(Encoding.UTF8.GetBytes(aggregate.ToString())));
             var stuck = await context.Faults.CallAsync(
                 Server.Redis,
                 "Watching jobs in flight",
-                token => context.Drain.WaitAsync(chunk.Select(aggregate => new ReadOnlyMemory<byte>(Encoding.UTF8.GetBytes(aggregate.ToString()))), context.Options.DrainTimeout, token),
+                token => context.Drain.WaitAsync(keys, context.Options.DrainTimeout, token),
                 cancellationToken).ConfigureAwait(false);
             if (stuck.Count > 0) throw DrainFailure.Create(context, stuck, "were in flight did not end");
         }

@@ -8,7 +8,8 @@ namespace ProjectionReplay.Replay;
 /// <summary>What a discovery found, cut into batches.</summary>
 internal sealed class DiscoveredAggregates
 {
-    private DiscoveredAggregates(EventSelection selection, BatchPlanner planner, AggregateFilter keys, AggregateFilter? tenantKeys, HashSet<string> foundIds)
+    private DiscoveredAggregates(
+        EventSelection selection, BatchPlanner planner, AggregateFilter keys, AggregateFilter? tenantKeys, HashSet<string> foundIds)
     {
         Selection = selection;
         Batches = planner.Batches;
@@ -50,7 +51,11 @@ internal sealed class DiscoveredAggregates
     /// <param name="cancellationToken">Abandons the work.</param>
     /// <param name="visit">Told of each aggregate.</param>
     public static async Task<DiscoveredAggregates> FindAsync(
-        ClickHouseEventLog log, EventSelection selection, ReplayRequest request, CancellationToken cancellationToken, Action<AggregateKey>? visit = null)
+        ClickHouseEventLog log,
+        EventSelection selection,
+        ReplayRequest request,
+        CancellationToken cancellationToken,
+        Action<AggregateKey>? visit = null)
     {
         // Live handlers have counted what is born after the discovery, and go on counting it.
         var isExact = request.Projection.Definition.ReplaySafety == ReplaySafety.Increment;
@@ -74,11 +79,17 @@ internal sealed class DiscoveredAggregates
             cancellationToken).ConfigureAwait(false);
         planner.Finish();
         var total = await log.CountRowsAsync(selection, cancellationToken).ConfigureAwait(false);
-        selection = selection with { IsSparse = planner.EventCount > 0 && planner.EventCount < total / 2, IsWhole = planner.EventCount == total };
+        selection = selection with
+        {
+            IsSparse = planner.EventCount > 0 && planner.EventCount < total / 2,
+            IsWhole = planner.EventCount == total,
+        };
 
         // Few of the tenant's types are among chosen aggregates.
         var tenantKeys = isChosen ? new AggregateFilter(selection.TenantId, selection.AggregateTypes, ambiguous) : null;
-        var keys = isChosen ? AggregateFilter.Only(chosen) : new AggregateFilter(selection.TenantId, types, ambiguous, ShardKeys.Of(selection));
+        var keys = isChosen
+            ? AggregateFilter.Only(chosen)
+            : new AggregateFilter(selection.TenantId, types, ambiguous, ShardKeys.Of(selection));
         return new DiscoveredAggregates(selection, planner, keys, tenantKeys, [.. chosen.Select(aggregate => aggregate.AggregateId)])
         {
             HasDistinctKeys = !types.Exists(type => type.Contains(':', StringComparison.Ordinal)),

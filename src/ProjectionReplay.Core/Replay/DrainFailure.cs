@@ -14,8 +14,10 @@ internal static class DrainFailure
         var more = stuck.Count > MostNamed ? string.Create(CultureInfo.InvariantCulture, $" and {stuck.Count - MostNamed:N0} more") : "";
         return new ReplayException(
             ReplayError.DrainTimeout,
-            string.Create(CultureInfo.InvariantCulture, $"""
-                Live jobs that {what} within {context.Options.DrainTimeout.TotalSeconds:0.###} s for {stuck.Count:N0} aggregates: {named}{more}. Look for a stuck worker of queue {context.Definition.QueueName}, or give a longer -DrainTimeout.
-                """));
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"Live jobs that {what} within {context.Options.DrainTimeout.TotalSeconds:0.###} s for {stuck.Count:N0} aggregates: "
+                    + $"{named}{more}. "
+                    + $"Look for a stuck worker of queue {context.Definition.QueueName}, or give a longer -DrainTimeout."));
     }
 }

@@ -34,7 +34,8 @@ internal sealed class EventPass(IStreamFold fold, IReadOnlyList<string> eventTyp
     public long RowsRead { get; private set; }
 
     /// <summary>Whether a row is of the aggregate whose rows are arriving.</summary>
-    public bool IsOfCurrent(in EventRow row) => _currentIdLength == row.AggregateId.Length && row.AggregateId.SequenceEqual(_currentId.AsSpan(0, _currentIdLength));
+    public bool IsOfCurrent(in EventRow row) =>
+        _currentIdLength == row.AggregateId.Length && row.AggregateId.SequenceEqual(_currentId.AsSpan(0, _currentIdLength));
 
     /// <summary>Takes the next row.</summary>
     public void Accept(in EventRow row)
@@ -92,7 +93,9 @@ internal sealed class EventPass(IStreamFold fold, IReadOnlyList<string> eventTyp
         var lastEventId = _greatestEventId.AsSpan(0, _greatestEventIdLength);
         if (!Utf8.IsValid(lastEventId)) throw ClickHouseEventLog.NotText("EventId", lastEventId);
         End(lastEventId);
-        _current.Keep(new AggregateFold { LastEventId = lastEventId, Rows = _rows, Events = Folded - _foldedBefore, IsFresh = _isFresh }, lastEventIds);
+        _current.Keep(
+            new AggregateFold { LastEventId = lastEventId, Rows = _rows, Events = Folded - _foldedBefore, IsFresh = _isFresh },
+            lastEventIds);
         _foldedBefore = Folded;
         _current = null;
     }
@@ -106,7 +109,11 @@ internal sealed class EventPass(IStreamFold fold, IReadOnlyList<string> eventTyp
 
     private void Apply(in EventRow row)
     {
-        if ((uint)row.EventType >= (uint)eventTypes.Count) throw new IOException("ClickHouse sent an event type that was not asked for, or broke off its answer.");
+        if ((uint)row.EventType >= (uint)eventTypes.Count)
+        {
+            throw new IOException("ClickHouse sent an event type that was not asked for, or broke off its answer.");
+        }
+
         var replayEvent = new ReplayEvent
         {
             Aggregate = _currentKey,

@@ -59,7 +59,9 @@ internal sealed class FaultPolicy
                     return messages.SendAsync(
                         new ReplayVerboseMessage(string.Create(
                             CultureInfo.InvariantCulture,
-                            $"{arguments.Context.OperationKey}: {Describe(arguments.Outcome.Exception!)} Trying again in {arguments.RetryDelay.TotalSeconds:0.0} s ({arguments.AttemptNumber + 1} of {maxRetries}).")),
+                            $"{arguments.Context.OperationKey}: {Describe(arguments.Outcome.Exception!)} "
+                                + $"Trying again in {arguments.RetryDelay.TotalSeconds:0.0} s "
+                                + $"({arguments.AttemptNumber + 1} of {maxRetries}).")),
                         arguments.Context.CancellationToken);
                 },
             })
@@ -82,7 +84,9 @@ internal sealed class FaultPolicy
         try
         {
             return await _pipeline.ExecuteAsync(
-                static async (context, action) => await action(context.CancellationToken).ConfigureAwait(false), context, action).ConfigureAwait(false);
+                static async (context, action) => await action(context.CancellationToken).ConfigureAwait(false),
+                context,
+                action).ConfigureAwait(false);
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested && IsServerFault(exception))
         {
@@ -115,7 +119,9 @@ internal sealed class FaultPolicy
             SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.UniqueViolation
         } => true,
         NpgsqlException npgsql => npgsql.IsTransient,
-        ClickHouseServerException clickHouse => PassingClickHouseErrors.Contains(clickHouse.ErrorCode) || !clickHouse.Message.Contains(ClickHouseErrorMark, StringComparison.Ordinal),
+        ClickHouseServerException clickHouse =>
+            PassingClickHouseErrors.Contains(clickHouse.ErrorCode)
+                || !clickHouse.Message.Contains(ClickHouseErrorMark, StringComparison.Ordinal),
         HttpRequestException http => http.StatusCode is null or HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests
             || (int)http.StatusCode >= 500,
         RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => false,
@@ -145,14 +151,18 @@ internal sealed class FaultPolicy
         };
         return new ReplayException(
             error,
-            $"{operation} failed: {Describe(exception)} Check that {server} is up and that {variable} (or its parameter) points to it with valid credentials, then run the command again.",
+            $"{operation} failed: {Describe(exception)} "
+                + $"Check that {server} is up and that {variable} (or its parameter) points to it with valid credentials, "
+                + "then run the command again.",
             exception);
     }
 
     /// <summary>The innermost reason as one sentence; wrappers only say that something failed.</summary>
     public static string Describe(Exception exception)
     {
-        var reason = exception is HttpRequestException or NpgsqlException and not PostgresException && exception.InnerException is { } inner ? inner : exception;
+        var reason = exception is HttpRequestException or NpgsqlException and not PostgresException && exception.InnerException is { } inner
+            ? inner
+            : exception;
         var text = reason.Message.ReplaceLineEndings(" ").Trim();
         if (text.Length > 500) text = string.Concat(text.AsSpan(0, 500), "...");
         return text.EndsWith('.') ? text : text + ".";

@@ -28,15 +28,22 @@ public sealed class MarkerCleanup(ReplayConnections connections, TimeProvider? t
         var redis = await ConnectAsync(faults, cancellationToken).ConfigureAwait(false);
         await using (redis.ConfigureAwait(false))
         {
-            var keys = await faults.CallAsync(Server.Redis, "Looking for markers", token => ReplayKeys.FindAsync(redis, token), cancellationToken).ConfigureAwait(false);
+            var keys = await faults.CallAsync(
+                Server.Redis, "Looking for markers", token => ReplayKeys.FindAsync(redis, token), cancellationToken).ConfigureAwait(false);
             var found = new List<MarkerRemains>();
             foreach (var projection in keys.Projections.Where(matches))
             {
                 var (completed, markers) = await faults.CallAsync(
-                    Server.Redis, "Counting markers", Open(redis, projection, tenantId).CountAsync, cancellationToken).ConfigureAwait(false);
+                    Server.Redis,
+                    "Counting markers",
+                    Open(redis, projection, tenantId).CountAsync,
+                    cancellationToken).ConfigureAwait(false);
                 if (completed + markers == 0) continue;
                 var occupant = await faults.CallAsync(
-                    Server.Redis, "Looking for a run at work", token => ReplayLock.FindOccupantAsync(redis, new ReplayLockScope(projection, tenantId), token), cancellationToken).ConfigureAwait(false);
+                    Server.Redis,
+                    "Looking for a run at work",
+                    token => ReplayLock.FindOccupantAsync(redis, new ReplayLockScope(projection, tenantId), token),
+                    cancellationToken).ConfigureAwait(false);
                 found.Add(new MarkerRemains(projection, tenantId, markers, completed, Describe(occupant)));
             }
 
@@ -96,11 +103,16 @@ public sealed class MarkerCleanup(ReplayConnections connections, TimeProvider? t
     /// <summary>The refusal to remove what belongs to a run at work.</summary>
     public static ReplayException InProgress(MarkerRemains remains) => new(
         ReplayError.ReplayInProgress,
-        $"A replay of {Subject(remains)} is at work: {remains.RunAtWork}. Its markers stay, as live handlers would fold events that it folds too. Wait for it to end, or stop it, then try again; the lock of a run that died on another host is gone after {ReplayLock.DefaultExpiry.TotalSeconds:0} s. -Force removes the markers all the same.");
+        $"A replay of {Subject(remains)} is at work: {remains.RunAtWork}. "
+            + "Its markers stay, as live handlers would fold events that it folds too. "
+            + "Wait for it to end, or stop it, then try again; "
+            + $"the lock of a run that died on another host is gone after {ReplayLock.DefaultExpiry.TotalSeconds:0} s. "
+            + "-Force removes the markers all the same.");
 
     private static ReplayException LockLost(MarkerRemains remains, Exception exception) => new(
         ReplayError.ReplayInProgress,
-        $"The removal of the markers of {Subject(remains)} was stopped half way: it lost its lock, because another run took it or Redis was out of reach. Look whether a run is at work, then try again.",
+        $"The removal of the markers of {Subject(remains)} was stopped half way: "
+            + "it lost its lock, because another run took it or Redis was out of reach. Look whether a run is at work, then try again.",
         exception);
 
     private static string Subject(MarkerRemains remains) =>
@@ -108,10 +120,12 @@ public sealed class MarkerCleanup(ReplayConnections connections, TimeProvider? t
 
     private static string? Describe(ReplayLockOccupant? occupant) => occupant is null ? null : ReplayRunAtWork.Of(occupant).ToString();
 
-    private static async Task<MarkerRemains> RemoveAsync(RedisServer redis, MarkerRemains remains, FaultPolicy faults, CancellationToken cancellationToken)
+    private static async Task<MarkerRemains> RemoveAsync(
+        RedisServer redis, MarkerRemains remains, FaultPolicy faults, CancellationToken cancellationToken)
     {
         var previous = Open(redis, remains.Projection, remains.TenantId);
-        var markers = await faults.CallAsync(Server.Redis, "Removing markers", previous.RemoveMarkersAsync, cancellationToken).ConfigureAwait(false);
+        var markers = await faults.CallAsync(
+            Server.Redis, "Removing markers", previous.RemoveMarkersAsync, cancellationToken).ConfigureAwait(false);
         var completed = await faults.CallAsync(
             Server.Redis, "Clearing the completed set", previous.ForgetCompletedAsync, cancellationToken).ConfigureAwait(false);
         return remains with { Markers = markers, Completed = completed };
@@ -123,7 +137,8 @@ public sealed class MarkerCleanup(ReplayConnections connections, TimeProvider? t
     private Task<RedisServer> ConnectAsync(FaultPolicy faults, CancellationToken cancellationToken)
     {
         var (options, redacted) = ServerSettings.Redis(connections.ResolveRedis());
-        return faults.CallAsync(Server.Redis, $"Connecting to {redacted}", token => RedisServer.ConnectAsync(options, token), cancellationToken);
+        return faults.CallAsync(
+            Server.Redis, $"Connecting to {redacted}", token => RedisServer.ConnectAsync(options, token), cancellationToken);
     }
 }
 

@@ -31,7 +31,8 @@ public sealed class MarkerInspection(ReplayConnections connections, TimeProvider
             includesLocked: true,
             async (faults, visit, token) =>
             {
-                foreach (var summary in await faults.CallAsync(Server.Redis, "Counting markers", visit.SummariseAsync, token).ConfigureAwait(false))
+                var summaries = await faults.CallAsync(Server.Redis, "Counting markers", visit.SummariseAsync, token).ConfigureAwait(false);
+                foreach (var summary in summaries)
                 {
                     await messages.SendAsync(new ReplayFindingMessage(summary), token).ConfigureAwait(false);
                 }
@@ -63,16 +64,26 @@ public sealed class MarkerInspection(ReplayConnections connections, TimeProvider
     {
         var faults = new FaultPolicy(messages, _timeProvider, Retries);
         var (options, redacted) = ServerSettings.Redis(connections.ResolveRedis());
-        var redis = await faults.CallAsync(Server.Redis, $"Connecting to {redacted}", token => RedisServer.ConnectAsync(options, token), cancellationToken).ConfigureAwait(false);
+        var redis = await faults.CallAsync(
+            Server.Redis,
+            $"Connecting to {redacted}",
+            token => RedisServer.ConnectAsync(options, token),
+            cancellationToken).ConfigureAwait(false);
         await using (redis.ConfigureAwait(false))
         {
-            var keys = await faults.CallAsync(Server.Redis, "Looking for markers", token => ReplayKeys.FindAsync(redis, token), cancellationToken).ConfigureAwait(false);
+            var keys = await faults.CallAsync(
+                Server.Redis, "Looking for markers", token => ReplayKeys.FindAsync(redis, token), cancellationToken).ConfigureAwait(false);
             foreach (var projection in includesLocked ? keys.ProjectionsAndLocked : keys.Projections)
             {
                 var wishes = wanted.Where(wish => wish.Matches(projection)).ToList();
                 if (wishes.Count == 0) continue;
-                var tenants = wishes.Any(wish => wish.TenantIds is null) ? null : wishes.SelectMany(wish => wish.TenantIds!).Distinct(StringComparer.Ordinal).ToList();
-                await visit(faults, new ProjectionMarkers(redis, keys, projection, tenants, _timeProvider), cancellationToken).ConfigureAwait(false);
+                var tenants = wishes.Any(wish => wish.TenantIds is null)
+                    ? null
+                    : wishes.SelectMany(wish => wish.TenantIds!).Distinct(StringComparer.Ordinal).ToList();
+                await visit(
+                    faults,
+                    new ProjectionMarkers(redis, keys, projection, tenants, _timeProvider),
+                    cancellationToken).ConfigureAwait(false);
             }
         }
     }

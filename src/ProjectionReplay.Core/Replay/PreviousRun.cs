@@ -28,8 +28,16 @@ internal sealed class PreviousRun(ReplayMarkers markers, AggregateFilter filter,
     {
         if (tenant is null) return (0, 0);
         long completed = 0, stale = 0;
-        await foreach (var key in markers.CompletedAsync(tenant, cancellationToken).ConfigureAwait(false)) completed += filter.Matches(key) ? 0 : 1;
-        await foreach (var key in markers.MarkedAsync(tenant, cancellationToken).ConfigureAwait(false)) stale += filter.Matches(key) ? 0 : 1;
+        await foreach (var key in markers.CompletedAsync(tenant, cancellationToken).ConfigureAwait(false))
+        {
+            completed += filter.Matches(key) ? 0 : 1;
+        }
+
+        await foreach (var key in markers.MarkedAsync(tenant, cancellationToken).ConfigureAwait(false))
+        {
+            stale += filter.Matches(key) ? 0 : 1;
+        }
+
         return (completed, stale);
     }
 
@@ -53,7 +61,9 @@ internal sealed class PreviousRun(ReplayMarkers markers, AggregateFilter filter,
     }
 
     private static async Task<long> RemoveAsync(
-        Func<IAsyncEnumerable<string>> scan, Func<IReadOnlyList<RedisValue>, CancellationToken, Task> remove, CancellationToken cancellationToken)
+        Func<IAsyncEnumerable<string>> scan,
+        Func<IReadOnlyList<RedisValue>, CancellationToken, Task> remove,
+        CancellationToken cancellationToken)
     {
         // Not every server that speaks Redis keeps its promise to name each key when others go while it scans, so it
         // is scanned until nothing is found.

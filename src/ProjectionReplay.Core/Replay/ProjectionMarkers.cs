@@ -13,7 +13,9 @@ internal sealed class ProjectionMarkers(
     RedisServer redis, ReplayKeys keys, string projection, IReadOnlyList<string>? tenantIds, TimeProvider timeProvider)
 {
     private readonly ReplayMarkers _markers = new(redis, projection);
-    private readonly (string TenantId, AggregateFilter Filter)[]? _wanted = tenantIds?.Select(tenantId => (tenantId, new AggregateFilter(tenantId, []))).ToArray();
+    private readonly (string TenantId, AggregateFilter Filter)[]? _wanted = tenantIds
+        ?.Select(tenantId => (tenantId, new AggregateFilter(tenantId, [])))
+        .ToArray();
 
     /// <summary>Counts what there is, tenant by tenant.</summary>
     public async Task<IReadOnlyList<ReplayMarkerSummary>> SummariseAsync(CancellationToken cancellationToken)
@@ -61,7 +63,8 @@ internal sealed class ProjectionMarkers(
             {
                 foreach (var tenantId in TenantsOf(key))
                 {
-                    await messages.SendAsync(new ReplayFindingMessage(Describe(tenantId, key, marker)), cancellationToken).ConfigureAwait(false);
+                    await messages.SendAsync(
+                        new ReplayFindingMessage(Describe(tenantId, key, marker)), cancellationToken).ConfigureAwait(false);
                 }
             }
         }
@@ -69,12 +72,14 @@ internal sealed class ProjectionMarkers(
         {
             throw new ReplayException(
                 ReplayError.RedisUnavailable,
-                $"Listing the markers of projection '{projection}' stopped half way: {FaultPolicy.Describe(exception)} Check that Redis is up, then run the command again.",
+                $"Listing the markers of projection '{projection}' stopped half way: {FaultPolicy.Describe(exception)} "
+                    + "Check that Redis is up, then run the command again.",
                 exception);
         }
     }
 
-    private ReplayMarkerSummary Describe(string tenantId, Tally tally, TimeSpan? age, DateTime now, IEnumerable<ReplayLockOccupant> occupants)
+    private ReplayMarkerSummary Describe(
+        string tenantId, Tally tally, TimeSpan? age, DateTime now, IEnumerable<ReplayLockOccupant> occupants)
     {
         var isMarked = tally.Pending + tally.Cutoff > 0;
         return new ReplayMarkerSummary

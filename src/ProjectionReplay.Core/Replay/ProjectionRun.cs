@@ -59,7 +59,9 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
     public Task<TableInspection> InspectAsync(CancellationToken cancellationToken) => store.InspectAsync(cancellationToken);
 
     public Task<bool> HasReplayedAsync(string tenantId, CancellationToken cancellationToken) =>
-        projection.Definition.ReplaySafety == ReplaySafety.Increment ? store.HasReplayedAsync(tenantId, cancellationToken) : Task.FromResult(false);
+        projection.Definition.ReplaySafety == ReplaySafety.Increment
+            ? store.HasReplayedAsync(tenantId, cancellationToken)
+            : Task.FromResult(false);
 
     public Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(
         IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken) =>

@@ -51,7 +51,8 @@ internal sealed class ReadAhead(EventSelection selection, StreamReading reading,
                 var query = await ContinueAsync(index, range, cancellationToken).ConfigureAwait(false);
                 readAt = Math.Min(readAt, query.StartedAt);
                 var prefix = new AggregateKeyPrefix(selection.TenantId, range.AggregateType);
-                var pass = new EventPass(fold, reading.Definition.EventTypes, new FoundAggregates(batch, prefix, found), found.LastEventIds);
+                var pass = new EventPass(
+                    fold, reading.Definition.EventTypes, new FoundAggregates(batch, prefix, found), found.LastEventIds);
                 await query.PassAsync(range, pass, count => addEvents(Count(count)), cancellationToken).ConfigureAwait(false);
                 query.UsedAt = reading.TimeProvider.GetTimestamp();
                 extents.Add(new ReadExtent(range, pass.RowsRead, query.Parts));
@@ -101,14 +102,17 @@ internal sealed class ReadAhead(EventSelection selection, StreamReading reading,
     }
 
     private bool IsYoung(Query query) =>
-        reading.TimeProvider.GetElapsedTime(query.StartedAt) < LongestQuery && reading.TimeProvider.GetElapsedTime(query.UsedAt) < LongestPause;
+        reading.TimeProvider.GetElapsedTime(query.StartedAt) < LongestQuery
+            && reading.TimeProvider.GetElapsedTime(query.UsedAt) < LongestPause;
 
     /// <summary>The last range that one query can go on to: of the same type, with nothing of another between.</summary>
     private (AggregateRange Last, int LastBatch) Extend(int index, AggregateRange range)
     {
         // The server makes a list of the aggregates that are wanted: of a batch, not of a tenant.
         if (selection.IsSparse) return (range, index);
-        while (range == batches[index].Ranges[^1] && index + 1 < batches.Count && batches[index + 1].Ranges[0].AggregateType == range.AggregateType)
+        while (range == batches[index].Ranges[^1]
+            && index + 1 < batches.Count
+            && batches[index + 1].Ranges[0].AggregateType == range.AggregateType)
         {
             index++;
             range = batches[index].Ranges[0];

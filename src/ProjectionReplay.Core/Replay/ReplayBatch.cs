@@ -22,7 +22,8 @@ namespace ProjectionReplay.Replay;
 internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int number, BatchReport report)
 {
     private const string AlreadyCounted =
-        "Some aggregates were counted by an earlier replay, as the table projection_replay_ledger says: they are skipped, and nothing is counted twice.";
+        "Some aggregates were counted by an earlier replay, as the table projection_replay_ledger says: "
+            + "they are skipped, and nothing is counted twice.";
 
     private readonly BatchFolds _folds = new(context, report);
     private readonly List<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Cutoff)> _replayed = [];
@@ -35,7 +36,8 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
     /// <summary>The key strings, UTF-8, of the aggregates that may be marked.</summary>
     public IEnumerable<ReadOnlyMemory<byte>> Keys => _isMarked ? AllKeys : [];
 
-    private IEnumerable<ReadOnlyMemory<byte>> AllKeys => _folds.Aggregates.Select(aggregate => aggregate.KeyUtf8).Concat(_replayed.Select(aggregate => aggregate.Key));
+    private IEnumerable<ReadOnlyMemory<byte>> AllKeys =>
+        _folds.Aggregates.Select(aggregate => aggregate.KeyUtf8).Concat(_replayed.Select(aggregate => aggregate.Key));
 
     private BatchSettlement Settlement => field ??= new BatchSettlement(context, number, _folds);
 
@@ -65,10 +67,14 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
     /// <summary>The aggregates of the batch's ranges, without those that an interrupted run completed.</summary>
     private async Task<List<BatchAggregate>> ListAsync(CancellationToken cancellationToken)
     {
-        var listed = await place.Batch.ListAsync(context.Servers.EventLog, context.Selection, context.Faults, cancellationToken).ConfigureAwait(false);
+        var listed = await place.Batch.ListAsync(
+            context.Servers.EventLog, context.Selection, context.Faults, cancellationToken).ConfigureAwait(false);
         if (!context.IsResuming || listed.Count == 0) return listed;
         var completed = await context.Faults.CallAsync(
-            Server.Redis, "Reading the completed set", token => context.Markers.FindCompletedAsync(listed.ConvertAll(aggregate => (RedisValue)aggregate.KeyUtf8), token), cancellationToken).ConfigureAwait(false);
+            Server.Redis,
+            "Reading the completed set",
+            token => context.Markers.FindCompletedAsync(listed.ConvertAll(aggregate => (RedisValue)aggregate.KeyUtf8), token),
+            cancellationToken).ConfigureAwait(false);
         return [.. listed.Where((_, index) => !completed[index])];
     }
 
@@ -76,7 +82,10 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
     {
         _isMarked = true;
         await context.Faults.CallAsync(
-            Server.Redis, "Setting markers", token => context.Markers.MarkPendingAsync(AllKeys.Select(key => (RedisValue)key), token), cancellationToken).ConfigureAwait(false);
+            Server.Redis,
+            "Setting markers",
+            token => context.Markers.MarkPendingAsync(AllKeys.Select(key => (RedisValue)key), token),
+            cancellationToken).ConfigureAwait(false);
         await report.StepAsync("mark-batch", entry => entry with { Count = Count }, cancellationToken).ConfigureAwait(false);
     }
 
@@ -126,7 +135,8 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
             if (count > 0)
             {
                 context.Reporter.Verbose(string.Create(
-                    CultureInfo.InvariantCulture, $"Batch {number}: {count:N0} aggregates got events since they were read; they were folded again."));
+                    CultureInfo.InvariantCulture,
+                    $"Batch {number}: {count:N0} aggregates got events since they were read; they were folded again."));
             }
         }
 
@@ -146,7 +156,10 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
         var open = new List<BatchAggregate>();
         foreach (var aggregate in listed)
         {
-            if (accounted.TryGetValue(aggregate.ToKey(), out var cutoff)) _replayed.Add((aggregate.KeyUtf8, Encoding.UTF8.GetBytes(cutoff)));
+            if (accounted.TryGetValue(aggregate.ToKey(), out var cutoff))
+            {
+                _replayed.Add((aggregate.KeyUtf8, Encoding.UTF8.GetBytes(cutoff)));
+            }
             else open.Add(aggregate);
         }
 
@@ -186,9 +199,15 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
             {
                 // One whose events are gone from the log is not replayed, only left alone again.
                 var gone = settled.Where(aggregate => aggregate.Cutoff is null).Select(aggregate => (RedisValue)aggregate.KeyUtf8).ToList();
-                if (gone.Count > 0) await context.Faults.CallAsync(Server.Redis, "Removing markers", retry => context.Markers.RemoveAsync(gone, retry), token).ConfigureAwait(false);
+                if (gone.Count > 0)
+                {
+                    await context.Faults.CallAsync(
+                        Server.Redis, "Removing markers", retry => context.Markers.RemoveAsync(gone, retry), token).ConfigureAwait(false);
+                }
 
-                await CompleteAsync(settled.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyUtf8), token).ConfigureAwait(false);
+                await CompleteAsync(
+                    settled.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyUtf8),
+                    token).ConfigureAwait(false);
                 count += settled.Count - gone.Count;
             },
             cancellationToken).ConfigureAwait(false);
@@ -202,7 +221,10 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
     }
 
     private Task CompleteAsync(IEnumerable<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
-        Server.Redis, "Removing markers", token => context.Markers.CompleteAsync(keys.Select(key => (RedisValue)key), token), cancellationToken);
+        Server.Redis,
+        "Removing markers",
+        token => context.Markers.CompleteAsync(keys.Select(key => (RedisValue)key), token),
+        cancellationToken);
 
     private Task<bool> PhaseAsync(ReplayPhase phase, Func<CancellationToken, Task> work, CancellationToken cancellationToken) =>
         PhaseAsync(

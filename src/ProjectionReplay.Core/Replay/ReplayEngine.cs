@@ -40,7 +40,8 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
         var servers = await ReplayServers.OpenAsync(connections, needsPostgres, faults, messages, cancellationToken).ConfigureAwait(false);
         try
         {
-            await faults.CallAsync(Server.ClickHouse, "Reading the event log", servers.EventLog.CheckAsync, cancellationToken).ConfigureAwait(false);
+            await faults.CallAsync(
+                Server.ClickHouse, "Reading the event log", servers.EventLog.CheckAsync, cancellationToken).ConfigureAwait(false);
             var projection = isDryRun ? null : request.Projection.OpenRun(servers.Stores);
             if (projection is not null)
             {
@@ -51,8 +52,16 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
                     cancellationToken).ConfigureAwait(false);
             }
 
-            var selection = new EventSelection(request.TenantId, definition.AggregateTypes, definition.EventTypes, request.Since, request.Shard) { AggregateIds = request.AggregateIds };
-            if (request.Shard is { } shard) await messages.SendAsync(new ReplayVerboseMessage(Describe(shard)), cancellationToken).ConfigureAwait(false);
+            var selection = new EventSelection(
+                request.TenantId, definition.AggregateTypes, definition.EventTypes, request.Since, request.Shard)
+            {
+                AggregateIds = request.AggregateIds,
+            };
+            if (request.Shard is { } shard)
+            {
+                await messages.SendAsync(new ReplayVerboseMessage(Describe(shard)), cancellationToken).ConfigureAwait(false);
+            }
+
             var started = _timeProvider.GetTimestamp();
             var discovery = await faults.CallAsync(
                 Server.ClickHouse,
@@ -60,15 +69,18 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
                 token => DiscoveredAggregates.FindAsync(servers.EventLog, selection, request, token),
                 cancellationToken).ConfigureAwait(false);
 
-            await messages.SendAsync(new ReplayDebugMessage(Took("Discovering aggregates", started)), cancellationToken).ConfigureAwait(false);
+            await messages.SendAsync(
+                new ReplayDebugMessage(Took("Discovering aggregates", started)), cancellationToken).ConfigureAwait(false);
             if (RequestRules.DescribeMissing(request.AggregateIds, discovery.FoundIds, request.Since) is { } missing)
             {
                 await messages.SendAsync(new ReplayWarningMessage(missing), cancellationToken).ConfigureAwait(false);
             }
 
             var previous = new PreviousRun(new ReplayMarkers(servers.Redis, definition.Name), discovery.Keys, discovery.TenantKeys);
-            var (completed, stale) = await faults.CallAsync(Server.Redis, "Looking for a previous run", previous.CountAsync, cancellationToken).ConfigureAwait(false);
-            var others = await faults.CallAsync(Server.Redis, "Looking for a previous run", previous.CountOthersAsync, cancellationToken).ConfigureAwait(false);
+            var (completed, stale) = await faults.CallAsync(
+                Server.Redis, "Looking for a previous run", previous.CountAsync, cancellationToken).ConfigureAwait(false);
+            var others = await faults.CallAsync(
+                Server.Redis, "Looking for a previous run", previous.CountOthersAsync, cancellationToken).ConfigureAwait(false);
             var plan = new ReplayPlan
             {
                 Projection = definition.Name,
@@ -83,7 +95,10 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
                 StaleMarkerCount = stale + others.Stale,
             };
             await messages.SendAsync(new ReplayVerboseMessage(Describe(plan)), cancellationToken).ConfigureAwait(false);
-            return new ReplayRun(plan, request, selection, discovery, servers, projection, previous, messages, _timeProvider) { IsHeldUp = others != (0, 0) };
+            return new ReplayRun(plan, request, selection, discovery, servers, projection, previous, messages, _timeProvider)
+            {
+                IsHeldUp = others != (0, 0),
+            };
         }
         catch
         {
@@ -100,7 +115,8 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
         $"Found {plan.AggregateCount:N0} aggregates with {plan.EventCount:N0} events: {plan.BatchCount:N0} batches. ")
         + (plan.PreviousCompletedCount + plan.StaleMarkerCount == 0 ? "No earlier run left anything behind." : string.Create(
             CultureInfo.InvariantCulture,
-            $"An earlier run was interrupted: {plan.PreviousCompletedCount:N0} aggregates are completed, {plan.StaleMarkerCount:N0} markers are left."));
+            $"An earlier run was interrupted: {plan.PreviousCompletedCount:N0} aggregates are completed, "
+                + $"{plan.StaleMarkerCount:N0} markers are left."));
 
     private string Took(string what, long started) => string.Create(
         CultureInfo.InvariantCulture, $"{what} took {_timeProvider.GetElapsedTime(started).TotalMilliseconds:N0} ms.");
@@ -113,14 +129,16 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
         {
             throw new ReplayException(
                 ReplayError.RebuildNotPossible,
-                $"A rebuild deletes all counters of tenant '{request.TenantId}', so it cannot be of shard {shard} alone: what the other shards have counted would be gone. Give -Rebuild without -Shard.");
+                $"A rebuild deletes all counters of tenant '{request.TenantId}', so it cannot be of shard {shard} alone: "
+                    + "what the other shards have counted would be gone. Give -Rebuild without -Shard.");
         }
 
         if (request is { IsRebuild: true, AggregateIds: not null })
         {
             throw new ReplayException(
                 ReplayError.RebuildNotPossible,
-                $"A rebuild deletes all counters of tenant '{request.TenantId}', so it cannot be of chosen aggregates alone: what the others have counted would be gone. Give -Rebuild without -AggregateId.");
+                $"A rebuild deletes all counters of tenant '{request.TenantId}', so it cannot be of chosen aggregates alone: "
+                    + "what the others have counted would be gone. Give -Rebuild without -AggregateId.");
         }
 
         if (request is { Shard: not null, AggregateIds: not null })

@@ -32,7 +32,8 @@ public sealed record ReplayRequest
 
     /// <summary>
     /// Whether to build counters anew: what is stored for the tenant is deleted, and every event is counted once, while
-    /// live handlers wait. For an <see cref="ReplaySafety.Increment"/> projection, from the tenant's first event on, and never for a shard alone.
+    /// live handlers wait. For an <see cref="ReplaySafety.Increment"/> projection, from the tenant's first event on, and never
+    /// for a shard alone.
     /// </summary>
     public bool IsRebuild { get; init; }
 

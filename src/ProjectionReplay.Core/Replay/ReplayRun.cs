@@ -126,7 +126,10 @@ public sealed class ReplayRun : IAsyncDisposable
         var reporter = new RunReporter(_request, _messages, OpenLog(), _timeProvider);
         await using (reporter.ConfigureAwait(false))
         {
-            var context = CreateContext(reporter) with { IsResuming = hasPreviousRun && previousRun == PreviousRunAction.Resume && !_request.IsRebuild };
+            var context = CreateContext(reporter) with
+            {
+                IsResuming = hasPreviousRun && previousRun == PreviousRunAction.Resume && !_request.IsRebuild,
+            };
             var started = _timeProvider.GetTimestamp();
             await ReportStartAsync(reporter, cancellationToken).ConfigureAwait(false);
             int replayed;
@@ -143,9 +146,15 @@ public sealed class ReplayRun : IAsyncDisposable
             var forgotten = await _faults.CallAsync(
                 Server.Redis,
                 "Clearing the completed set",
-                token => context.IsResuming || _request.IsRebuild || !_discovery.HasDistinctKeys ? _previous.ForgetCompletedAsync(token) : _previous.ForgetOwnAsync(replayed, token),
+                token =>
+                    context.IsResuming || _request.IsRebuild || !_discovery.HasDistinctKeys
+                        ? _previous.ForgetCompletedAsync(token)
+                        : _previous.ForgetOwnAsync(replayed, token),
                 cancellationToken).ConfigureAwait(false);
-            reporter.Verbose(string.Create(CultureInfo.InvariantCulture, $"Cleaned up: nothing is marked, and the record of {forgotten:N0} completed aggregates is removed."));
+            reporter.Verbose(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Cleaned up: nothing is marked, and the record of {forgotten:N0} completed aggregates is removed."));
             await reporter.StepAsync(
                 "complete",
                 entry => entry with
@@ -153,7 +162,8 @@ public sealed class ReplayRun : IAsyncDisposable
                     AggregatesReplayed = replayed,
                     TotalEvents = reporter.EventsProcessed,
                     DurationSec = Math.Round(_timeProvider.GetElapsedTime(started).TotalSeconds, 3),
-                    Message = string.Create(CultureInfo.InvariantCulture, $"Replayed {replayed:N0} aggregates, {reporter.EventsProcessed:N0} events."),
+                    Message = string.Create(
+                        CultureInfo.InvariantCulture, $"Replayed {replayed:N0} aggregates, {reporter.EventsProcessed:N0} events."),
                 },
                 cancellationToken).ConfigureAwait(false);
         }
@@ -165,7 +175,12 @@ public sealed class ReplayRun : IAsyncDisposable
             Server.Redis,
             "Taking the run lock",
             token => ReplayLock.TakeAsync(
-                _servers.Redis, new ReplayLockScope(Plan.Projection, Plan.TenantId, _request.Shard), _request.Options.LockExpiry, _timeProvider, WarnOfWait, token),
+                _servers.Redis,
+                new ReplayLockScope(Plan.Projection, Plan.TenantId, _request.Shard),
+                _request.Options.LockExpiry,
+                _timeProvider,
+                WarnOfWait,
+                token),
             cancellationToken).ConfigureAwait(false);
         if (runLock is null) throw _failures.Locked(occupant!);
         _messages.TrySend(new ReplayDebugMessage("Took the run lock."));
@@ -185,8 +200,11 @@ public sealed class ReplayRun : IAsyncDisposable
             "start",
             entry => entry with
             {
-                Message = string.Create(CultureInfo.InvariantCulture, $"Replaying events of aggregates active since {Plan.Since:yyyy-MM-dd HH:mm:ss} UTC{part}."),
-                Arguments = new ReplayLogArguments(Plan.Since, options.BatchSize, options.AggregateBatchSize, options.Concurrency, DryRun: false),
+                Message = string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Replaying events of aggregates active since {Plan.Since:yyyy-MM-dd HH:mm:ss} UTC{part}."),
+                Arguments = new ReplayLogArguments(
+                    Plan.Since, options.BatchSize, options.AggregateBatchSize, options.Concurrency, DryRun: false),
             },
             cancellationToken).ConfigureAwait(false);
         await reporter.StepAsync("discover", entry => entry with { Count = Plan.AggregateCount }, cancellationToken).ConfigureAwait(false);
@@ -196,11 +214,17 @@ public sealed class ReplayRun : IAsyncDisposable
     private async Task ClearPreviousRunAsync(
         PreviousRunAction previousRun, long completed, RunReporter reporter, CancellationToken cancellationToken)
     {
-        var removed = await _faults.CallAsync(Server.Redis, "Removing stale markers", _previous.RemoveMarkersAsync, cancellationToken).ConfigureAwait(false);
-        if (removed > 0) reporter.Verbose(string.Create(CultureInfo.InvariantCulture, $"Removed {removed:N0} markers of an interrupted run."));
+        var removed = await _faults.CallAsync(
+            Server.Redis, "Removing stale markers", _previous.RemoveMarkersAsync, cancellationToken).ConfigureAwait(false);
+        if (removed > 0)
+        {
+            reporter.Verbose(string.Create(CultureInfo.InvariantCulture, $"Removed {removed:N0} markers of an interrupted run."));
+        }
+
         if (previousRun == PreviousRunAction.Restart)
         {
-            await _faults.CallAsync(Server.Redis, "Clearing the completed set", _previous.ForgetCompletedAsync, cancellationToken).ConfigureAwait(false);
+            await _faults.CallAsync(
+                Server.Redis, "Clearing the completed set", _previous.ForgetCompletedAsync, cancellationToken).ConfigureAwait(false);
             return;
         }
 
@@ -225,17 +249,25 @@ public sealed class ReplayRun : IAsyncDisposable
         var rebuild = new CounterRebuild(context);
         await rebuild.CheckAsync(cancellationToken).ConfigureAwait(false);
         await _faults.CallAsync(
-            Server.Redis, "Recording the rebuild", token => _previous.Markers.BeginRebuildAsync(Plan.TenantId, token), cancellationToken).ConfigureAwait(false);
+            Server.Redis,
+            "Recording the rebuild",
+            token => _previous.Markers.BeginRebuildAsync(Plan.TenantId, token),
+            cancellationToken).ConfigureAwait(false);
         try
         {
-            await _faults.CallAsync(Server.Redis, "Clearing the completed set", _previous.ForgetCompletedAsync, cancellationToken).ConfigureAwait(false);
+            await _faults.CallAsync(
+                Server.Redis, "Clearing the completed set", _previous.ForgetCompletedAsync, cancellationToken).ConfigureAwait(false);
             var discovery = await rebuild.ClearAsync(cancellationToken).ConfigureAwait(false);
             var replayed = await ReplayBatchesAsync(discovery, context, runLock, cancellationToken).ConfigureAwait(false);
 
             // Those of an earlier run that are not in the log any more.
-            await _faults.CallAsync(Server.Redis, "Removing stale markers", _previous.RemoveMarkersAsync, cancellationToken).ConfigureAwait(false);
             await _faults.CallAsync(
-                Server.Redis, "Recording the rebuild", token => _previous.Markers.EndRebuildAsync(Plan.TenantId, token), cancellationToken).ConfigureAwait(false);
+                Server.Redis, "Removing stale markers", _previous.RemoveMarkersAsync, cancellationToken).ConfigureAwait(false);
+            await _faults.CallAsync(
+                Server.Redis,
+                "Recording the rebuild",
+                token => _previous.Markers.EndRebuildAsync(Plan.TenantId, token),
+                cancellationToken).ConfigureAwait(false);
             return replayed;
         }
         catch
@@ -257,7 +289,9 @@ public sealed class ReplayRun : IAsyncDisposable
         }
         catch (Exception exception)
         {
-            reporter.Warn($"The markers of the rebuild could not be removed ({exception.Message.TrimEnd('.')}). Live handlers hold back events until Clear-ReplayMarker, or another run with -Rebuild, removes them.");
+            reporter.Warn(
+                $"The markers of the rebuild could not be removed ({exception.Message.TrimEnd('.')}). "
+                    + "Live handlers hold back events until Clear-ReplayMarker, or another run with -Rebuild, removes them.");
         }
     }
 
@@ -265,7 +299,10 @@ public sealed class ReplayRun : IAsyncDisposable
     private async Task RefuseHalfRebuiltAsync(CancellationToken cancellationToken)
     {
         var isRebuilding = await _faults.CallAsync(
-            Server.Redis, "Looking for a rebuild", token => _previous.Markers.IsRebuildingAsync(Plan.TenantId, token), cancellationToken).ConfigureAwait(false);
+            Server.Redis,
+            "Looking for a rebuild",
+            token => _previous.Markers.IsRebuildingAsync(Plan.TenantId, token),
+            cancellationToken).ConfigureAwait(false);
         if (isRebuilding) throw _failures.RebuildInterrupted();
     }
 
@@ -275,7 +312,10 @@ public sealed class ReplayRun : IAsyncDisposable
         context.Reporter.Start(discovery.AggregateCount, discovery.Batches.Count);
         var selection = discovery.Selection;
         var isAnyDone = context.IsResuming || await context.Faults.CallAsync(
-            context.StoreServer, "Looking for earlier replays", token => _projection!.HasReplayedAsync(Plan.TenantId, token), cancellationToken).ConfigureAwait(false);
+            context.StoreServer,
+            "Looking for earlier replays",
+            token => _projection!.HasReplayedAsync(Plan.TenantId, token),
+            cancellationToken).ConfigureAwait(false);
         context = context with { Selection = selection, ReadsAhead = !isAnyDone && (selection.IsWhole || selection.IsSparse) };
         var sequence = new BatchSequence(context, discovery.Batches);
         await using (sequence.ConfigureAwait(false))
@@ -291,7 +331,8 @@ public sealed class ReplayRun : IAsyncDisposable
         {
             return ReplayLogWriter.Create(directory, _request.Projection.Definition.Name, _timeProvider.GetUtcNow(), _request.Shard);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception exception)
+            when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             throw new ReplayException(
                 ReplayError.LogUnavailable,

@@ -40,7 +40,10 @@ internal sealed class ReplayServers : IAsyncDisposable
         await messages.SendAsync(new ReplayVerboseMessage($"Using {used}."), cancellationToken).ConfigureAwait(false);
 
         var redis = await faults.CallAsync(
-            Server.Redis, $"Connecting to {redisUrl}", token => RedisServer.ConnectAsync(redisOptions, token), cancellationToken).ConfigureAwait(false);
+            Server.Redis,
+            $"Connecting to {redisUrl}",
+            token => RedisServer.ConnectAsync(redisOptions, token),
+            cancellationToken).ConfigureAwait(false);
         return new ReplayServers(new ClickHouseDatabase(clickHouse), redis, connections);
     }
 

@@ -26,7 +26,9 @@ internal static class RequestRules
         if (IsImpossible(tenantId))
         {
             throw new ReplayException(
-                ReplayError.OptionInvalid, "The tenant id holds a NUL character or half a surrogate pair, which no tenant can be called. Give the id as the event log has it.");
+                ReplayError.OptionInvalid,
+                "The tenant id holds a NUL character or half a surrogate pair, which no tenant can be called. "
+                    + "Give the id as the event log has it.");
         }
     }
 
@@ -39,7 +41,8 @@ internal static class RequestRules
             ReplayError.SinceInFuture,
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"The start date {since.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC lies in the future (it is {now.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC). Give a date in the past."));
+                $"The start date {since.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC lies in the future "
+                    + $"(it is {now.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC). Give a date in the past."));
     }
 
     /// <summary>Checks the ids of chosen aggregates.</summary>
@@ -50,20 +53,26 @@ internal static class RequestRules
         if (aggregateIds.Count == 0 || aggregateIds.Any(string.IsNullOrEmpty))
         {
             throw new ReplayException(
-                ReplayError.OptionInvalid, "An aggregate id is empty. Give the ids as the event log has them, or leave -AggregateId out for all aggregates.");
+                ReplayError.OptionInvalid,
+                "An aggregate id is empty. Give the ids as the event log has them, or leave -AggregateId out for all aggregates.");
         }
 
         if (aggregateIds.FirstOrDefault(IsImpossible) is { } impossible)
         {
             throw new ReplayException(
                 ReplayError.OptionInvalid,
-                $"The aggregate id '{impossible.Replace("\0", "\\0", StringComparison.Ordinal)}' holds a NUL character or half a surrogate pair, which cannot be looked for. Give the id as the event log has it.");
+                $"The aggregate id '{impossible.Replace("\0", "\\0", StringComparison.Ordinal)}' "
+                    + "holds a NUL character or half a surrogate pair, which cannot be looked for. Give the id as the event log has it.");
         }
 
         if (aggregateIds.Count <= MostAggregates && aggregateIds.Sum(Encoding.UTF8.GetByteCount) <= MostAggregateBytes) return;
         throw new ReplayException(
             ReplayError.OptionInvalid,
-            string.Create(CultureInfo.InvariantCulture, $"{aggregateIds.Count:N0} aggregate ids are too many: no more than {MostAggregates:N0} fit into one query, of no more than {MostAggregateBytes / 1024} KB together. Give fewer at a time, or leave -AggregateId out for all aggregates."));
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{aggregateIds.Count:N0} aggregate ids are too many: no more than {MostAggregates:N0} fit into one query, "
+                    + $"of no more than {MostAggregateBytes / 1024} KB together. "
+                    + $"Give fewer at a time, or leave -AggregateId out for all aggregates."));
     }
 
     /// <summary>Says which of the chosen aggregates were not found, or null when all were.</summary>
@@ -75,8 +84,12 @@ internal static class RequestRules
         var missing = (aggregateIds ?? []).Distinct(StringComparer.Ordinal).Where(id => !found.Contains(id)).ToList();
         if (missing.Count == 0) return null;
         var named = string.Join(", ", missing.Take(MostNamed).Select(id => $"'{id}'"));
-        var more = missing.Count > MostNamed ? string.Create(CultureInfo.InvariantCulture, $" and {missing.Count - MostNamed:N0} more") : "";
-        var when = since is { } start ? string.Create(CultureInfo.InvariantCulture, $" since {start.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC") : "";
+        var more = missing.Count > MostNamed
+            ? string.Create(CultureInfo.InvariantCulture, $" and {missing.Count - MostNamed:N0} more")
+            : "";
+        var when = since is { } start
+            ? string.Create(CultureInfo.InvariantCulture, $" since {start.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC")
+            : "";
         return $"No event of the projection's types{when} was found for aggregate {named}{more}: nothing is done there.";
     }
 

@@ -8,7 +8,8 @@ namespace ProjectionReplay.Replay;
 internal sealed class RunFailures(ReplayRequest request)
 {
     private readonly string _subject =
-        $"{(request.Shard is { } shard ? $"shard {shard} of " : "")}projection '{request.Projection.Definition.Name}' for tenant '{request.TenantId}'";
+        (request.Shard is { } shard ? $"shard {shard} of " : "")
+        + $"projection '{request.Projection.Definition.Name}' for tenant '{request.TenantId}'";
 
     /// <summary>How the run is to be run again.</summary>
     private string Again => request.IsRebuild
@@ -17,15 +18,19 @@ internal sealed class RunFailures(ReplayRequest request)
 
     public ReplayException PreviousRunFound(long completed, long stale) => new(
         ReplayError.PreviousRunFound,
-        string.Create(CultureInfo.InvariantCulture, $"""
-            An earlier replay of {_subject} left off half way: {completed:N0} aggregates are completed, {stale:N0} markers are left. Run again with -Resume to go on from there, or with -Restart to start over.
-            """));
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"An earlier replay of {_subject} left off half way: {completed:N0} aggregates are completed, {stale:N0} markers are left. "
+                + $"Run again with -Resume to go on from there, or with -Restart to start over."));
 
     public ReplayException PreviousRunOfOthers(long completed, long stale) => new(
         ReplayError.PreviousRunFound,
-        string.Create(CultureInfo.InvariantCulture, $"""
-            An earlier replay of {_subject} left off half way: of aggregates that were not chosen, {completed:N0} are completed and {stale:N0} markers are left. That run comes first, so that the two are not mixed up: run again without -AggregateId, with -Resume or -Restart, or remove what it left with Clear-ReplayMarker. Then try again.
-            """));
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"An earlier replay of {_subject} left off half way: of aggregates that were not chosen, "
+                + $"{completed:N0} are completed and {stale:N0} markers are left. "
+                + $"That run comes first, so that the two are not mixed up: run again without -AggregateId, with -Resume or -Restart, "
+                + $"or remove what it left with Clear-ReplayMarker. Then try again."));
 
     public ReplayException RebuildInterrupted() => new(
         ReplayError.RebuildInterrupted,
@@ -35,18 +40,24 @@ internal sealed class RunFailures(ReplayRequest request)
         ReplayError.ReplayLocked,
         IsOfSameScope(other)
             ? $"Another replay of {_subject} is at work: {Describe(other)}. Wait for it to end, or stop it, then try again."
-            : $"A replay for {other.Scope} is at work: {Describe(other)}. It has aggregates in common with {_subject}: only shards of one count run side by side. Wait for it to end, or stop it, then try again.");
+            : $"A replay for {other.Scope} is at work: {Describe(other)}. "
+                + $"It has aggregates in common with {_subject}: only shards of one count run side by side. "
+                + "Wait for it to end, or stop it, then try again.");
 
     public string WaitingFor(ReplayLockOccupant other) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{(IsOfSameScope(other) ? $"The lock of {_subject}" : $"The lock for {other.Scope}, in the way of {_subject},")} is held by {other.Holder?.ToString() ?? "an unknown run"}. Waiting up to {request.Options.LockExpiry.TotalSeconds:0.###} s, in case that run died.");
+        $"{(IsOfSameScope(other) ? $"The lock of {_subject}" : $"The lock for {other.Scope}, in the way of {_subject},")} "
+            + $"is held by {other.Holder?.ToString() ?? "an unknown run"}. "
+            + $"Waiting up to {request.Options.LockExpiry.TotalSeconds:0.###} s, in case that run died.");
 
     public ReplayException LockLost(ReplayLock runLock, Exception exception) => runLock.RenewalFault is { } fault
         ? new ReplayException(
             ReplayError.RedisUnavailable,
-            string.Create(CultureInfo.InvariantCulture, $"""
-                Redis was out of reach for {request.Options.LockExpiry.TotalSeconds:0.###} s, longer than the lock on {_subject} lasts unrenewed, so the run stopped ({fault.Message.TrimEnd('.')}). Check that Redis is up. {Again}
-                """),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"Redis was out of reach for {request.Options.LockExpiry.TotalSeconds:0.###} s, "
+                    + $"longer than the lock on {_subject} lasts unrenewed, so the run stopped ({fault.Message.TrimEnd('.')}). "
+                    + $"Check that Redis is up. {Again}"),
             exception)
         : new ReplayException(
             ReplayError.ReplayLocked,
@@ -71,9 +82,10 @@ internal sealed class RunFailures(ReplayRequest request)
         };
         return new ReplayException(
             error,
-            string.Create(CultureInfo.InvariantCulture, $"""
-                Batch {number} of {batchCount} was abandoned. {reason} {(isUnmarked ? "Nothing is marked any more" : "Its aggregates may still be marked")}; {before}. {Again}
-                """),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"Batch {number} of {batchCount} was abandoned. {reason} "
+                    + $"{(isUnmarked ? "Nothing is marked any more" : "Its aggregates may still be marked")}; {before}. {Again}"),
             exception);
     }
 

@@ -105,7 +105,9 @@ internal sealed class RunReporter(
             _progress = _progress! with { AggregatesReplayed = _progress.AggregatesReplayed + aggregatesReplayed };
             done = string.Create(
                 CultureInfo.InvariantCulture,
-                $"Batch {number} of {_progress.BatchCount} is done: {aggregatesReplayed:N0} aggregates, {batch.EventsProcessed:N0} events. In all {_progress.AggregatesReplayed:N0} of {_progress.AggregateCount:N0} aggregates after {timeProvider.GetElapsedTime(_startedAt).TotalSeconds:N1} s.");
+                $"Batch {number} of {_progress.BatchCount} is done: {aggregatesReplayed:N0} aggregates, {batch.EventsProcessed:N0} events. "
+                    + $"In all {_progress.AggregatesReplayed:N0} of {_progress.AggregateCount:N0} aggregates "
+                    + $"after {timeProvider.GetElapsedTime(_startedAt).TotalSeconds:N1} s.");
         }
 
         Verbose(done);

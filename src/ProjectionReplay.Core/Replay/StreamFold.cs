@@ -70,7 +70,9 @@ internal sealed class StreamFold<TState>(FoldProjection<TState> projection, ISta
 
     private int Add(string key, in ReplayEvent replayEvent)
     {
-        _states.Add(new ProjectedState<TState>(replayEvent.Aggregate, key, _spareStates.TryPop(out var spare) ? spare : projection.CreateState(replayEvent)));
+        _states.Add(
+            new ProjectedState<TState>(
+                replayEvent.Aggregate, key, _spareStates.TryPop(out var spare) ? spare : projection.CreateState(replayEvent)));
         return _states.Count - 1;
     }
 }

@@ -23,7 +23,8 @@ public sealed class ClickHouseLatestRowStore<TState>(ClickHouseDatabase database
     public async Task<TableInspection> InspectAsync(CancellationToken cancellationToken)
     {
         var found = await database.ReadColumnsAsync(table.Name, cancellationToken).ConfigureAwait(false);
-        _isConverted = !table.Columns.All(column => found.TryGetValue(column.Name, out var type) && RowBinaryType.AreSame(column.Type, type));
+        _isConverted = !table.Columns.All(
+            column => found.TryGetValue(column.Name, out var type) && RowBinaryType.AreSame(column.Type, type));
         var columns = new List<RequiredColumn>();
         foreach (var column in table.Columns)
         {

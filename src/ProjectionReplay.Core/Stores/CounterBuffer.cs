@@ -33,7 +33,11 @@ internal sealed class CounterBuffer<TState>(string projection, CounterTable<TSta
         }
 
         var count = table.Count(state.State);
-        if (!_increments.TryGetValue(state.Key, out var increment)) _increments.Add(state.Key, increment = new CounterIncrement<TState>(state.Key, state.State));
+        if (!_increments.TryGetValue(state.Key, out var increment))
+        {
+            _increments.Add(state.Key, increment = new CounterIncrement<TState>(state.Key, state.State));
+        }
+
         _ledger.Add(increment.KeyJson, count);
         increment.Add(count, table.LastEventTimestamp(state.State));
     }

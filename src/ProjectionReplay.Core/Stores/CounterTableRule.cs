@@ -43,13 +43,15 @@ internal static class CounterTableRule
             : new(
                 "Key",
                 TableVerdict.Unusable,
-                $"{required.Subject} has no primary key and no unique index on id alone, so that counts cannot be added to the rows there are.",
+                $"{required.Subject} has no primary key and no unique index on id alone, "
+                    + "so that counts cannot be added to the rows there are.",
                 "Run the migrations of the system that owns it, then try again.");
         return inspection with { Findings = [.. inspection.Findings, key] };
     }
 
     /// <summary>The columns with the names of their types; a domain counts as what it is made of.</summary>
-    private static async Task<Dictionary<string, string>> ReadColumnsAsync(NpgsqlDataSource dataSource, string quoted, CancellationToken cancellationToken)
+    private static async Task<Dictionary<string, string>> ReadColumnsAsync(
+        NpgsqlDataSource dataSource, string quoted, CancellationToken cancellationToken)
     {
         var command = dataSource.CreateCommand("""
             WITH RECURSIVE resolved AS

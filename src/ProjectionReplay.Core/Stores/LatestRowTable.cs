@@ -27,7 +27,9 @@ public sealed class LatestRowTable<TState>
     /// <summary>What the operator is told, once a run, when a stored state calls for it.</summary>
     public IReadOnlyList<Caution> Cautions => _cautions;
 
-    /// <summary>What <c>PARTITION BY toYearWeek(…)</c> of the table is about, in ms since 1970 UTC; null when there is no such key.</summary>
+    /// <summary>
+    /// What <c>PARTITION BY toYearWeek(…)</c> of the table is about, in ms since 1970 UTC; null when there is no such key.
+    /// </summary>
     internal Func<ProjectedState<TState>, long>? PartitionTime { get; private set; }
 
     /// <summary>

@@ -13,7 +13,8 @@ namespace ProjectionReplay.Stores;
 /// <param name="aggregate">Any aggregate of theirs.</param>
 internal sealed class LedgerKeyPrefix(AggregateKey aggregate)
 {
-    private readonly string _prefix = (aggregate with { TenantId = Encode(aggregate.TenantId), AggregateType = Encode(aggregate.AggregateType), AggregateId = "" }).ToString();
+    private readonly string _prefix = new AggregateKey(
+        Encode(aggregate.TenantId), Encode(aggregate.AggregateType), AggregateId: "").ToString();
 
     /// <summary>What the names of all aggregates of a tenant begin with.</summary>
     public static string OfTenant(string tenantId) => Encode(tenantId) + ":";
@@ -22,7 +23,11 @@ internal sealed class LedgerKeyPrefix(AggregateKey aggregate)
     public static string[] KeysOf(IEnumerable<AggregateKey> aggregates)
     {
         LedgerKeyPrefix? prefix = null;
-        return [.. aggregates.Select(aggregate => (prefix = prefix?.IsOf(aggregate) is true ? prefix : new LedgerKeyPrefix(aggregate)).KeyOf(aggregate))];
+        return [.. aggregates.Select(aggregate =>
+        {
+            if (prefix?.IsOf(aggregate) is not true) prefix = new LedgerKeyPrefix(aggregate);
+            return prefix.KeyOf(aggregate);
+        })];
     }
 
     /// <summary>Whether an aggregate has this prefix.</summary>
@@ -39,7 +44,9 @@ internal sealed class LedgerKeyPrefix(AggregateKey aggregate)
         return key.Contains('\0', StringComparison.Ordinal)
             ? throw new ReplayException(
                 ReplayError.StateNotStorable,
-                $"The aggregate '{other.ToString().Replace("\0", "\\0", StringComparison.Ordinal)}' cannot be counted: its id holds a NUL character, shown as \\0, which Postgres has no room for. Remove its events from the event log, then replay again.")
+                $"The aggregate '{other.ToString().Replace("\0", "\\0", StringComparison.Ordinal)}' cannot be counted: "
+                    + "its id holds a NUL character, shown as \\0, which Postgres has no room for. "
+                    + "Remove its events from the event log, then replay again.")
             : key;
     }
 

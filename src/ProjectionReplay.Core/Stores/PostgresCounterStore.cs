@@ -15,7 +15,8 @@ namespace ProjectionReplay.Stores;
 /// <param name="dataSource">The database.</param>
 /// <param name="projection">The projection's name, which its ledger entries go by.</param>
 /// <param name="table">The counter table.</param>
-public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, string projection, CounterTable<TState> table) : IProjectionStore<TState>
+public sealed class PostgresCounterStore<TState>(
+    NpgsqlDataSource dataSource, string projection, CounterTable<TState> table) : IProjectionStore<TState>
     where TState : class
 {
     private const int ForgottenAtOnce = 10_000;
@@ -59,7 +60,9 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
             var cutoffs = await _ledger.FindCutoffsAsync(connection, keys, cancellationToken).ConfigureAwait(false);
             return cutoffs.Count == 0
                 ? NoneReplayed
-                : aggregates.Zip(keys).Where(pair => cutoffs.ContainsKey(pair.Second)).ToDictionary(pair => pair.First, pair => cutoffs[pair.Second]);
+                : aggregates.Zip(keys)
+                    .Where(pair => cutoffs.ContainsKey(pair.Second))
+                    .ToDictionary(pair => pair.First, pair => cutoffs[pair.Second]);
         }
     }
 
@@ -96,7 +99,10 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
                 await using (seize.ConfigureAwait(false)) await seize.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
                 if (await findAll(cancellationToken).ConfigureAwait(false) is not { } aggregates) return false;
 
-                var delete = new NpgsqlBatchCommand($"DELETE FROM {_quotedName} WHERE {Sql.Quote(table.TenantColumn)} = $1") { Parameters = { Sql.Text(tenantId) } };
+                var delete = new NpgsqlBatchCommand($"DELETE FROM {_quotedName} WHERE {Sql.Quote(table.TenantColumn)} = $1")
+                {
+                    Parameters = { Sql.Text(tenantId) },
+                };
                 var commands = new NpgsqlBatch(connection, transaction) { BatchCommands = { delete } };
                 foreach (var chunk in aggregates.Chunk(ForgottenAtOnce))
                 {
@@ -115,7 +121,11 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
         var longest = gathered.SelectMany(buffer => buffer.Ledger.Read()).Select(entry => entry.AggregateKey).MaxBy(key => key.Length)!;
         return new ReplayException(
             ReplayError.StateNotStorable,
-            string.Create(CultureInfo.InvariantCulture, $"An aggregate of the batch cannot be counted: its key is longer than Postgres indexes ({exception.MessageText}). The longest, of {longest.Length:N0} characters, begins with '{longest[..Math.Min(longest.Length, 100)]}'. Remove its events from the event log, then replay again."),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"An aggregate of the batch cannot be counted: its key is longer than Postgres indexes ({exception.MessageText}). "
+                    + $"The longest, of {longest.Length:N0} characters, begins with '{longest[..Math.Min(longest.Length, 100)]}'. "
+                    + $"Remove its events from the event log, then replay again."),
             exception);
     }
 
@@ -170,13 +180,22 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
                 if (byKey.TryGetValue(key, out var increment)) increment.Subtract(count);
             }
 
-            await ExecuteAsync(connection, transaction, [_ledger.AddOrReplace(entries), Increment(increments)], gathered, cancellationToken).ConfigureAwait(false);
+            await ExecuteAsync(
+                connection,
+                transaction,
+                [_ledger.AddOrReplace(entries), Increment(increments)],
+                gathered,
+                cancellationToken).ConfigureAwait(false);
             await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
         }
     }
 
     private static async Task ExecuteAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, IEnumerable<NpgsqlBatchCommand> commands, List<CounterBuffer<TState>> gathered, CancellationToken cancellationToken)
+        NpgsqlConnection connection,
+        NpgsqlTransaction transaction,
+        IEnumerable<NpgsqlBatchCommand> commands,
+        List<CounterBuffer<TState>> gathered,
+        CancellationToken cancellationToken)
     {
         var batch = new NpgsqlBatch(connection, transaction);
         await using (batch.ConfigureAwait(false))
@@ -213,7 +232,11 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
         var byKey = new SortedDictionary<string, CounterIncrement<TState>>(StringComparer.Ordinal);
         foreach (var part in gathered.SelectMany(buffer => buffer.Increments))
         {
-            if (!byKey.TryGetValue(part.Key, out var increment)) byKey.Add(part.Key, increment = new CounterIncrement<TState>(part.Key, part.Sample));
+            if (!byKey.TryGetValue(part.Key, out var increment))
+            {
+                byKey.Add(part.Key, increment = new CounterIncrement<TState>(part.Key, part.Sample));
+            }
+
             increment.Add(part.Count, part.LastEventTimestamp);
         }
 
@@ -223,7 +246,8 @@ public sealed class PostgresCounterStore<TState>(NpgsqlDataSource dataSource, st
     private NpgsqlBatchCommand Increment(List<CounterIncrement<TState>> increments)
     {
         var keyColumns = string.Join(", ", table.KeyColumns.Select(column => Sql.Quote(column.Name)));
-        var keyArrays = string.Join(", ", table.KeyColumns.Select((_, index) => string.Create(CultureInfo.InvariantCulture, $"${index + 2}")));
+        var keyArrays = string.Join(
+            ", ", table.KeyColumns.Select((_, index) => string.Create(CultureInfo.InvariantCulture, $"${index + 2}")));
         var countArray = table.KeyColumns.Count + 2;
         var command = new NpgsqlBatchCommand(string.Create(CultureInfo.InvariantCulture, $"""
             INSERT INTO {_quotedName} AS stored (id, {keyColumns}, count, "lastEventTimestamp", "updatedAt")

@@ -66,7 +66,8 @@ internal sealed class ReplayLedger(string projection)
     /// <summary>Whether any aggregate of a tenant is in the ledger. Reads the index of the projection until it finds one.</summary>
     public async Task<bool> KnowsAnyAsync(NpgsqlConnection connection, string tenantId, CancellationToken cancellationToken)
     {
-        var command = new NpgsqlCommand($"SELECT EXISTS (SELECT FROM {_table} WHERE projection = $1 AND starts_with(aggregate_key, $2))", connection);
+        var command = new NpgsqlCommand(
+            $"SELECT EXISTS (SELECT FROM {_table} WHERE projection = $1 AND starts_with(aggregate_key, $2))", connection);
         await using (command.ConfigureAwait(false))
         {
             command.Parameters.Add(Sql.Text(projection));
@@ -97,7 +98,8 @@ internal sealed class ReplayLedger(string projection)
         NpgsqlConnection connection, string[] aggregateKeys, CancellationToken cancellationToken)
     {
         var command = new NpgsqlCommand(
-            $"SELECT aggregate_key, contribution::text FROM {_table} WHERE projection = $1 AND aggregate_key = ANY($2) ORDER BY aggregate_key FOR UPDATE",
+            $"SELECT aggregate_key, contribution::text FROM {_table} "
+                + "WHERE projection = $1 AND aggregate_key = ANY($2) ORDER BY aggregate_key FOR UPDATE",
             connection);
         await using (command.ConfigureAwait(false))
         {
@@ -105,7 +107,9 @@ internal sealed class ReplayLedger(string projection)
             command.Parameters.Add(Sql.Array(NpgsqlDbType.Text, aggregateKeys));
             var rows = await ReadPairsAsync(command, cancellationToken).ConfigureAwait(false);
             return rows.ToDictionary(
-                row => row.Key, row => JsonSerializer.Deserialize(row.Value, LedgerJson.Default.DictionaryStringInt32)!, StringComparer.Ordinal);
+                row => row.Key,
+                row => JsonSerializer.Deserialize(row.Value, LedgerJson.Default.DictionaryStringInt32)!,
+                StringComparer.Ordinal);
         }
     }
 
@@ -113,7 +117,9 @@ internal sealed class ReplayLedger(string projection)
     /// Records contributions of aggregates that are not in the ledger, which is not asked first: in bulk that is half the
     /// server's work.
     /// </summary>
-    /// <exception cref="PostgresException"><see cref="PostgresErrorCodes.UniqueViolation"/>: one of them is. The transaction is of no more use.</exception>
+    /// <exception cref="PostgresException">
+    /// <see cref="PostgresErrorCodes.UniqueViolation"/>: one of them is. The transaction is of no more use.
+    /// </exception>
     public async Task AddAsync(NpgsqlConnection connection, IEnumerable<LedgerRows> parts, CancellationToken cancellationToken)
     {
         // It ends the copy when it is disposed, and tells then what the server thinks of it.
@@ -148,10 +154,11 @@ internal sealed class ReplayLedger(string projection)
     };
 
     /// <summary>The command that forgets aggregates.</summary>
-    public NpgsqlBatchCommand Forget(string[] aggregateKeys) => new($"DELETE FROM {_table} WHERE projection = $1 AND aggregate_key = ANY($2)")
-    {
-        Parameters = { Sql.Text(projection), Sql.Array(NpgsqlDbType.Text, aggregateKeys) },
-    };
+    public NpgsqlBatchCommand Forget(string[] aggregateKeys) =>
+        new($"DELETE FROM {_table} WHERE projection = $1 AND aggregate_key = ANY($2)")
+        {
+            Parameters = { Sql.Text(projection), Sql.Array(NpgsqlDbType.Text, aggregateKeys) },
+        };
 
     private static async Task<string> FindSchemaAsync(NpgsqlConnection connection, string counterTable, CancellationToken cancellationToken)
     {

@@ -13,5 +13,6 @@ internal static class Sql
     public static NpgsqlParameter Text(string value) => new() { NpgsqlDbType = NpgsqlDbType.Text, Value = value };
 
     /// <summary>A positional array parameter.</summary>
-    public static NpgsqlParameter Array<T>(NpgsqlDbType elementType, T[] values) => new() { NpgsqlDbType = NpgsqlDbType.Array | elementType, Value = values };
+    public static NpgsqlParameter Array<T>(NpgsqlDbType elementType, T[] values) =>
+        new() { NpgsqlDbType = NpgsqlDbType.Array | elementType, Value = values };
 }

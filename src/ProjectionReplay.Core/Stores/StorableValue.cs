@@ -45,16 +45,19 @@ internal static class StorableValue
     public static long Int64(AggregateKey aggregate, string column, double value) =>
         EcmaScriptNumber.RoundHalfUp(value) is >= -Int64Limit and < Int64Limit and var rounded
             ? (long)rounded
-            : throw NotStorable(aggregate, column, EcmaScriptNumber.ToText(value), "an integer from -9223372036854775808 to 9223372036854775807");
+            : throw NotStorable(
+                aggregate, column, EcmaScriptNumber.ToText(value), "an integer from -9223372036854775808 to 9223372036854775807");
 
     /// <summary>A time in ms since 1970 UTC, as it is.</summary>
     /// <exception cref="ReplayException"><see cref="ReplayError.StateNotStorable"/>: no DateTime64 has it.</exception>
     public static long DateTime64(AggregateKey aggregate, string column, long milliseconds) =>
         milliseconds is >= MinDateTime and <= MaxDateTime
             ? milliseconds
-            : throw NotStorable(aggregate, column, milliseconds.ToString(CultureInfo.InvariantCulture) + " ms since 1970", "a time from 1900 to 2299");
+            : throw NotStorable(
+                aggregate, column, milliseconds.ToString(CultureInfo.InvariantCulture) + " ms since 1970", "a time from 1900 to 2299");
 
     private static ReplayException NotStorable(AggregateKey aggregate, string column, string value, string range) => new(
         ReplayError.StateNotStorable,
-        $"The state of aggregate '{aggregate}' cannot be stored: column {column} holds {range}, but the events come to {value}. Correct or remove the events of this aggregate that say so, then replay again.");
+        $"The state of aggregate '{aggregate}' cannot be stored: column {column} holds {range}, but the events come to {value}. "
+            + "Correct or remove the events of this aggregate that say so, then replay again.");
 }

@@ -42,11 +42,19 @@ internal sealed record RequiredTable(string Name, string Subject, IReadOnlyList<
                 "Types",
                 TableVerdict.Doubtful,
                 $"{Subject} has other types than a replay writes: {doubtful}.",
-                "The server converts each value: one that does not fit fails the batch, or is stored as another. Run the migrations of the system that owns the table.");
+                "The server converts each value: one that does not fit fails the batch, or is stored as another. "
+                    + "Run the migrations of the system that owns the table.");
         }
 
-        if (unusable.Length > 0) yield return new("Types", TableVerdict.Unusable, $"{Subject} has types that a replay cannot use: {unusable}.", Migrate);
-        if (doubtful.Length + unusable.Length == 0) yield return new("Types", TableVerdict.Good, $"{Subject} has the types that a replay expects.");
+        if (unusable.Length > 0)
+        {
+            yield return new("Types", TableVerdict.Unusable, $"{Subject} has types that a replay cannot use: {unusable}.", Migrate);
+        }
+
+        if (doubtful.Length + unusable.Length == 0)
+        {
+            yield return new("Types", TableVerdict.Good, $"{Subject} has the types that a replay expects.");
+        }
     }
 
     private static string List(IEnumerable<RequiredColumn> columns, IReadOnlyDictionary<string, string> found) =>

@@ -37,7 +37,9 @@ public sealed class ClearReplayMarkerCommand : StoppableCommand
     /// Removes the markers even while a run is at work. Live handlers may then fold events that the run folds too, so
     /// that counters count them twice.
     /// </summary>
-    [Parameter(HelpMessage = "Removes the markers even while a run is at work. Live handlers may then fold events that the run folds too, so that counters count them twice.")]
+    [Parameter(
+        HelpMessage = "Removes the markers even while a run is at work. Live handlers may then fold events that the run folds too, "
+            + "so that counters count them twice.")]
     public SwitchParameter Force { get; set; }
 
     /// <inheritdoc/>
@@ -49,7 +51,8 @@ public sealed class ClearReplayMarkerCommand : StoppableCommand
             var patterns = Projection.Select(name => new WildcardPattern(name, WildcardOptions.IgnoreCase)).ToArray();
             foreach (var tenantId in TenantId ?? [null!])
             {
-                var found = Wait(token => cleanup.FindAsync(name => patterns.Any(pattern => pattern.IsMatch(name)), tenantId, _messages, token));
+                var found = Wait(
+                    token => cleanup.FindAsync(name => patterns.Any(pattern => pattern.IsMatch(name)), tenantId, _messages, token));
                 foreach (var remains in found) Clear(cleanup, remains);
             }
         }
@@ -72,7 +75,8 @@ public sealed class ClearReplayMarkerCommand : StoppableCommand
         if (!ShouldProcess(target, action.With(remains.Markers, remains.Completed, remains.RunAtWork))) return;
 
         if (Force && remains.RunAtWork is not null) WriteWarning(Strings.ClearedAtWork.With(remains.RunAtWork, remains.Projection));
-        var removed = Wait(token => Force ? cleanup.ForceRemoveAsync(remains, _messages, token) : cleanup.RemoveAsync(remains, _messages, token));
+        var removed = Wait(
+            token => Force ? cleanup.ForceRemoveAsync(remains, _messages, token) : cleanup.RemoveAsync(remains, _messages, token));
         WriteObject(new ReplayMarkerRemoval(removed.Projection, removed.TenantId, removed.Markers, removed.Completed));
     }
 

@@ -75,7 +75,10 @@ public sealed class CompareReplayProjectionCommand : StoppableCommand
         var working = Projection.FirstOrDefault();
         try
         {
-            var prices = new ModelPriceSettings(Locations.FindDirectory(this)) { ModelPricePath = Locations.ResolveFile(this, ModelPricePath) };
+            var prices = new ModelPriceSettings(Locations.FindDirectory(this))
+            {
+                ModelPricePath = Locations.ResolveFile(this, ModelPricePath),
+            };
             var lookup = ProjectionLookup.Load(this, Path, prices);
             var comparison = new ProjectionComparison(
                 new ReplayConnections(Locations.FindDirectory(this)) { ClickHouseUrl = ClickHouseUrl, DatabaseUrl = DatabaseUrl });
@@ -104,7 +107,8 @@ public sealed class CompareReplayProjectionCommand : StoppableCommand
             SampleSize = Sample,
         };
         var messages = new ReplayMessages();
-        var progress = new ProgressBars(CommandRuntime, Host, Strings.ProgressActivityComparison.With(projection.Definition.Name, tenantId));
+        var progress = new ProgressBars(
+            CommandRuntime, Host, Strings.ProgressActivityComparison.With(projection.Definition.Name, tenantId));
         try
         {
             progress.ShowPreparation();

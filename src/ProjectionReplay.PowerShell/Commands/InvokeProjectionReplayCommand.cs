@@ -10,7 +10,12 @@ namespace ProjectionReplay.PowerShell;
 /// <c>Invoke-ProjectionReplay</c>: replays historical events through projections, for tenants, from a date on. Several
 /// run one after the other, in the order given; the first failure stops all.
 /// </summary>
-[Cmdlet(VerbsLifecycle.Invoke, "ProjectionReplay", DefaultParameterSetName = "Replay", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+[Cmdlet(
+    VerbsLifecycle.Invoke,
+    "ProjectionReplay",
+    DefaultParameterSetName = "Replay",
+    SupportsShouldProcess = true,
+    ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(ReplayLogEntry), typeof(ReplayPlan))]
 public sealed class InvokeProjectionReplayCommand : StoppableCommand
 {
@@ -42,14 +47,20 @@ public sealed class InvokeProjectionReplayCommand : StoppableCommand
     /// The part of each tenant's aggregates to replay, as <c>i/n</c>: with <c>3/8</c> the third of eight shards. Shards of
     /// one count may run at the same time, anywhere; together they are the whole.
     /// </summary>
-    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The part of each tenant's aggregates to replay, as i/n: with 3/8 the third of eight shards. Shards of one count may run at the same time, anywhere; together they are the whole.")]
+    [Parameter(
+        ValueFromPipelineByPropertyName = true,
+        HelpMessage = "The part of each tenant's aggregates to replay, as i/n: with 3/8 the third of eight shards. "
+            + "Shards of one count may run at the same time, anywhere; together they are the whole.")]
     public string? Shard { get; set; }
 
     /// <summary>
     /// The aggregates to replay, by their ids; all of them unless given. For debugging: a handful, each from its first
     /// event on.
     /// </summary>
-    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The aggregates to replay, by their ids; all of them unless given. For debugging: a handful, each from its first event on.")]
+    [Parameter(
+        ValueFromPipelineByPropertyName = true,
+        HelpMessage = "The aggregates to replay, by their ids; all of them unless given. For debugging: "
+            + "a handful, each from its first event on.")]
     public string[]? AggregateId { get; set; }
 
     /// <summary>ClickHouse, as <c>http(s)://user:password@host:port/database</c>; else <c>CLICKHOUSE_URL</c>, else <c>.env</c>.</summary>
@@ -148,7 +159,10 @@ public sealed class InvokeProjectionReplayCommand : StoppableCommand
         try
         {
             var shard = string.IsNullOrEmpty(Shard) ? null : ReplayShard.Parse(Shard);
-            var prices = new ModelPriceSettings(Locations.FindDirectory(this)) { ModelPricePath = Locations.ResolveFile(this, ModelPricePath) };
+            var prices = new ModelPriceSettings(Locations.FindDirectory(this))
+            {
+                ModelPricePath = Locations.ResolveFile(this, ModelPricePath),
+            };
             var lookup = ProjectionLookup.Load(this, Path, prices);
             var projections = Projection.Select(lookup.Find).ToArray();
             _session ??= CreateSession();

@@ -10,11 +10,23 @@ internal static class ExportTarget
     public static string Resolve(PSCmdlet cmdlet, string path)
     {
         var file = cmdlet.SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out var provider, out _);
-        if (provider.Name != "FileSystem") Fail(cmdlet, "PathNotFileSystem", ErrorCategory.InvalidArgument, path, Strings.PathNotFileSystem.With(path, provider.Name));
+        if (provider.Name != "FileSystem")
+        {
+            Fail(cmdlet, "PathNotFileSystem", ErrorCategory.InvalidArgument, path, Strings.PathNotFileSystem.With(path, provider.Name));
+        }
+
         file = Locations.TakeCompleted(file);
-        if (Directory.Exists(file)) Fail(cmdlet, "PathIsDirectory", ErrorCategory.InvalidArgument, file, Strings.PathIsDirectory.With(file));
+        if (Directory.Exists(file))
+        {
+            Fail(cmdlet, "PathIsDirectory", ErrorCategory.InvalidArgument, file, Strings.PathIsDirectory.With(file));
+        }
+
         var directory = Path.GetDirectoryName(file);
-        if (!Directory.Exists(directory)) Fail(cmdlet, "DirectoryNotFound", ErrorCategory.ObjectNotFound, file, Strings.DirectoryNotFound.With(directory));
+        if (!Directory.Exists(directory))
+        {
+            Fail(cmdlet, "DirectoryNotFound", ErrorCategory.ObjectNotFound, file, Strings.DirectoryNotFound.With(directory));
+        }
+
         return file;
     }
 

@@ -99,7 +99,10 @@ internal sealed class JsonFile : IDisposable
     {
         try
         {
-            if (_format != JsonFormat.Lines && !_startsAtFirstItem) _stream.Write(_isEmpty || _format == JsonFormat.Compressed ? "]\n"u8 : "\n]\n"u8);
+            if (_format != JsonFormat.Lines && !_startsAtFirstItem)
+            {
+                _stream.Write(_isEmpty || _format == JsonFormat.Compressed ? "]\n"u8 : "\n]\n"u8);
+            }
         }
         finally
         {

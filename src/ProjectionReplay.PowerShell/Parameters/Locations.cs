@@ -65,7 +65,9 @@ internal static class Locations
     {
         if (given is null) return null;
         var path = cmdlet.SessionState.Path.GetUnresolvedProviderPathFromPSPath(given, out var provider, out _);
-        return provider.Name == FileSystem ? TakeCompleted(path) : throw new ReplayException(ReplayError.ModelPricesInvalid, Strings.PathNotFileSystem.With(given, provider.Name));
+        return provider.Name == FileSystem
+            ? TakeCompleted(path)
+            : throw new ReplayException(ReplayError.ModelPricesInvalid, Strings.PathNotFileSystem.With(given, provider.Name));
     }
 
     /// <summary>
@@ -75,7 +77,9 @@ internal static class Locations
     public static string TakeCompleted(string path)
     {
         var unescaped = WildcardPattern.Unescape(path);
-        return unescaped == path || Path.Exists(path) || (!Path.Exists(unescaped) && IsInFolder(path)) || !IsInFolder(unescaped) ? path : unescaped;
+        return unescaped == path || Path.Exists(path) || (!Path.Exists(unescaped) && IsInFolder(path)) || !IsInFolder(unescaped)
+            ? path
+            : unescaped;
 
         static bool IsInFolder(string file) => Directory.Exists(Path.GetDirectoryName(file));
     }

@@ -16,7 +16,10 @@ public sealed class ProjectionNameCompleter : IArgumentCompleter
         return Find(fakeBoundParameters)
             .Where(info => info.Name.StartsWith(word.Text, StringComparison.OrdinalIgnoreCase))
             .Select(info => new CompletionResult(
-                word.Complete(info.Name), info.Name, CompletionResultType.ParameterValue, $"{info.Name}: {info.Pipeline}, {info.Table} ({info.Store})"));
+                word.Complete(info.Name),
+                info.Name,
+                CompletionResultType.ParameterValue,
+                $"{info.Name}: {info.Pipeline}, {info.Table} ({info.Store})"));
     }
 
     private static IReadOnlyList<ProjectionInfo> Find(IDictionary fakeBoundParameters)

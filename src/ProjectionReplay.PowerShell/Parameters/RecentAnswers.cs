@@ -51,6 +51,7 @@ internal static class RecentAnswers
 
         public Task Answering => answering;
 
-        public bool IsStale => TimeProvider.System.GetElapsedTime(_askedAt) > (answering.IsFaulted || answering.IsCanceled ? FailureLifetime : Lifetime);
+        public bool IsStale =>
+            TimeProvider.System.GetElapsedTime(_askedAt) > (answering.IsFaulted || answering.IsCanceled ? FailureLifetime : Lifetime);
     }
 }

@@ -13,7 +13,8 @@ public sealed class SecondsTransformationAttribute : ArgumentTransformationAttri
         return value switch
         {
             int or long or double or decimal => FromSeconds(Convert.ToDouble(value, CultureInfo.InvariantCulture)),
-            string text when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) => FromSeconds(seconds),
+            string text when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) =>
+                FromSeconds(seconds),
             string text when TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var span) => span,
             TimeSpan span => span,
             _ => throw new ArgumentTransformationMetadataException(

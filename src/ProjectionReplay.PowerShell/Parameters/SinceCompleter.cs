@@ -17,7 +17,9 @@ public sealed class SinceCompleter : IArgumentCompleter
     {
         var word = TypedWord.Parse(wordToComplete);
         return ListDates(fakeBoundParameters)
-            .Where(date => date.Text.StartsWith(word.Text, StringComparison.Ordinal) || date.Name.StartsWith(word.Text, StringComparison.OrdinalIgnoreCase))
+            .Where(
+                date => date.Text.StartsWith(word.Text, StringComparison.Ordinal)
+                    || date.Name.StartsWith(word.Text, StringComparison.OrdinalIgnoreCase))
             .GroupBy(date => date.Text, StringComparer.Ordinal)
             .Select(day => new CompletionResult(
                 word.IsQuoted ? word.Complete(day.Key) : day.Key,
@@ -36,11 +38,15 @@ public sealed class SinceCompleter : IArgumentCompleter
         yield return SinceDate.Of(today.AddDays(1 - today.DayOfYear), Strings.SinceYear);
 
         // The server is asked last, when somebody looks that far.
-        var tenants = LanguagePrimitives.ConvertTo(fakeBoundParameters["TenantId"], typeof(string[]), CultureInfo.InvariantCulture) as string[] ?? [];
+        var tenants = LanguagePrimitives.ConvertTo(
+            fakeBoundParameters["TenantId"], typeof(string[]), CultureInfo.InvariantCulture) as string[] ?? [];
         if (tenants is not [{ Length: > 0 } tenantId]) yield break;
         if (TenantCompleter.FindFirstEvent(tenantId, fakeBoundParameters) is { } first)
         {
-            yield return new(Iso(first), Strings.SinceFirstEvent, Strings.SinceFirstEventTip.With(tenantId, first.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture)));
+            yield return new(
+                Iso(first),
+                Strings.SinceFirstEvent,
+                Strings.SinceFirstEventTip.With(tenantId, first.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture)));
         }
     }
 

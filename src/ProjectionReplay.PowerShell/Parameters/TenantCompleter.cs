@@ -45,7 +45,8 @@ public sealed class TenantCompleter : IArgumentCompleter
         try
         {
             var lookup = Connect(fakeBoundParameters);
-            return RecentAnswers.Find($"tenants {lookup.Database} {start}", token => lookup.FindTenantsAsync(start, MostShown, token)) ?? [];
+            return RecentAnswers.Find(
+                $"tenants {lookup.Database} {start}", token => lookup.FindTenantsAsync(start, MostShown, token)) ?? [];
         }
         catch (ReplayException)
         {

@@ -26,7 +26,10 @@ internal sealed class TypedWord
     /// <summary>Reads a word as a completer gets it: it may begin with a quote, and end with one or not.</summary>
     public static TypedWord Parse(string word)
     {
-        var quote = word.Length == 0 ? '\0' : SingleQuotes.Contains(word[0], StringComparison.Ordinal) ? '\'' : DoubleQuotes.Contains(word[0], StringComparison.Ordinal) ? '"' : '\0';
+        var quote = word.Length == 0 ? '\0'
+            : SingleQuotes.Contains(word[0], StringComparison.Ordinal) ? '\''
+            : DoubleQuotes.Contains(word[0], StringComparison.Ordinal) ? '"'
+            : '\0';
         if (quote == '\0') return new(quote, word);
 
         var all = quote == '\'' ? SingleQuotes : DoubleQuotes;

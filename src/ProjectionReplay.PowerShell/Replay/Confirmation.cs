@@ -22,7 +22,8 @@ internal static class Confirmation
     private static bool IsGoingToAsk(PSCmdlet cmdlet, ConfirmImpact impact)
     {
         if (cmdlet.MyInvocation.BoundParameters.TryGetValue("Confirm", out var given)) return LanguagePrimitives.IsTrue(given);
-        return LanguagePrimitives.TryConvertTo(cmdlet.GetVariableValue("ConfirmPreference"), CultureInfo.InvariantCulture, out ConfirmImpact preference)
+        return LanguagePrimitives.TryConvertTo(
+            cmdlet.GetVariableValue("ConfirmPreference"), CultureInfo.InvariantCulture, out ConfirmImpact preference)
             && preference != ConfirmImpact.None
             && preference <= impact;
     }

@@ -51,7 +51,11 @@ internal sealed class ProgressBars(ICommandRuntime runtime, PSHost host, string 
         _bars = [];
         foreach (var (id, parent) in new[] { (BatchId, RunId), (RunId, -1) })
         {
-            var record = new ProgressRecord(id, activity, Strings.ProgressCompleted) { ParentActivityId = parent, RecordType = ProgressRecordType.Completed };
+            var record = new ProgressRecord(id, activity, Strings.ProgressCompleted)
+            {
+                ParentActivityId = parent,
+                RecordType = ProgressRecordType.Completed,
+            };
             try
             {
                 runtime.WriteProgress(_source, record);

@@ -25,7 +25,10 @@ internal static class ReplayErrors
         ReplayError.ProjectionNotFound or ReplayError.TableMissing => ErrorCategory.ObjectNotFound,
         ReplayError.ClickHouseUnavailable or ReplayError.RedisUnavailable or ReplayError.PostgresUnavailable
             => ErrorCategory.ConnectionError,
-        ReplayError.InvalidEventPayload or ReplayError.EventLogInvalid or ReplayError.StateNotStorable or ReplayError.ProjectionAssemblyInvalid
+        ReplayError.InvalidEventPayload
+            or ReplayError.EventLogInvalid
+            or ReplayError.StateNotStorable
+            or ReplayError.ProjectionAssemblyInvalid
             or ReplayError.ModelPricesInvalid
             => ErrorCategory.InvalidData,
         ReplayError.PreviousRunFound or ReplayError.RebuildInterrupted => ErrorCategory.ResourceExists,

@@ -43,7 +43,9 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
         var target = shard is not null ? Strings.ReplayTargetShard.With(name, tenantId, shard)
             : aggregateIds is not null ? Strings.ReplayTargetAggregates.With(name, tenantId, aggregateIds.Length)
             : Strings.ReplayTarget.With(name, tenantId);
-        var activity = shard is null ? Strings.ProgressActivity.With(name, tenantId) : Strings.ProgressActivityShard.With(name, tenantId, shard);
+        var activity = shard is null
+            ? Strings.ProgressActivity.With(name, tenantId)
+            : Strings.ProgressActivityShard.With(name, tenantId, shard);
         var messages = new ReplayMessages();
         var progress = new ProgressBars(cmdlet.CommandRuntime, cmdlet.Host, activity);
         var pump = new EnginePump(cmdlet, messages, progress, stopping);
@@ -61,7 +63,10 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
         {
             progress.Complete();
             messages.Complete();
-            if (preparation is { IsCompletedSuccessfully: true }) Task.Run(() => preparation.Result.DisposeAsync().AsTask()).GetAwaiter().GetResult();
+            if (preparation is { IsCompletedSuccessfully: true })
+            {
+                Task.Run(() => preparation.Result.DisposeAsync().AsTask()).GetAwaiter().GetResult();
+            }
         }
     }
 

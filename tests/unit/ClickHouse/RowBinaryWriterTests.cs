@@ -34,7 +34,8 @@ public sealed class RowBinaryWriterTests
     [Fact]
     public void Texts_are_written_one_after_the_other_wherever_a_segment_ends() =>
         Gen.Select(Gen.Int[16_200, 16_400], Gen.OneOf(Gen.Char[' ', '~'], Gen.Char['à', 'ÿ']).Array[0, 200].Array[1, 5]).Sample(
-            (filled, texts) => AssertWritten([new string('x', filled), .. texts.Select(characters => new string(characters))]), iter: 2_000);
+            (filled, texts) => AssertWritten([new string('x', filled), .. texts.Select(characters => new string(characters))]),
+            iter: 2_000);
 
     private static void AssertWritten(params string[] texts)
     {

@@ -12,12 +12,14 @@ public sealed class ReplayConnectionsTests : IDisposable
     public void A_parameter_beats_the_environment_which_beats_the_file()
     {
         WriteDotEnv("CLICKHOUSE_URL=http://file\nREDIS_URL=redis://file\nDATABASE_URL=postgres://file");
-        var connections = new ReplayConnections(_directory.FullName, Variables(("CLICKHOUSE_URL", "http://environment"), ("REDIS_URL", "redis://environment")))
+        var connections = new ReplayConnections(
+            _directory.FullName, Variables(("CLICKHOUSE_URL", "http://environment"), ("REDIS_URL", "redis://environment")))
         {
             ClickHouseUrl = "http://parameter",
         };
 
-        Assert.Equal(("http://parameter", "-ClickHouseUrl"), (connections.ResolveClickHouse().Value, connections.ResolveClickHouse().Source));
+        Assert.Equal(
+            ("http://parameter", "-ClickHouseUrl"), (connections.ResolveClickHouse().Value, connections.ResolveClickHouse().Source));
         Assert.Equal(("redis://environment", "REDIS_URL"), (connections.ResolveRedis().Value, connections.ResolveRedis().Source));
         Assert.Equal("postgres://file", connections.ResolveDatabase().Value);
         Assert.Contains(".env", connections.ResolveDatabase().Source, StringComparison.Ordinal);

@@ -18,7 +18,9 @@ public sealed class ServerUrlTests
     {
         var settings = ClickHouse(url);
 
-        Assert.Equal((host, port, database, user, password), (settings.Host, (int)settings.Port, settings.Database, settings.Username, settings.Password));
+        Assert.Equal(
+            (host, port, database, user, password),
+            (settings.Host, (int)settings.Port, settings.Database, settings.Username, settings.Password));
     }
 
     [Fact]
@@ -42,7 +44,15 @@ public sealed class ServerUrlTests
 
     [Theory]
     [InlineData("postgres://u:p%40@h/db", "h", 5432, "db", "u", "p@", null, SslMode.Prefer)]
-    [InlineData("postgresql://u:p@h:6543/db?sslmode=require&schema=billing&connection_limit=5", "h", 6543, "db", "u", "p", "billing", SslMode.Require)]
+    [InlineData(
+        "postgresql://u:p@h:6543/db?sslmode=require&schema=billing&connection_limit=5",
+        "h",
+        6543,
+        "db",
+        "u",
+        "p",
+        "billing",
+        SslMode.Require)]
     [InlineData("postgresql://u:semi;colon='x'@h/db?sslmode=disable", "h", 5432, "db", "u", "semi;colon='x'", null, SslMode.Disable)]
     public void Postgres_urls_are_taken_apart(
         string url, string host, int port, string database, string user, string password, string? schema, SslMode sslMode)

@@ -30,7 +30,8 @@ public sealed class GoldenRowTests
     {
         foreach (var prices in GoldenFiles.PriceTables().Values)
         {
-            var states = await new TraceSummaryProjection(new Lazy<ModelPrices>(prices)).FoldAsync(GoldenFiles.Events("events.storable.jsonl"));
+            var states = await new TraceSummaryProjection(new Lazy<ModelPrices>(prices)).FoldAsync(
+                GoldenFiles.Events("events.storable.jsonl"));
             AssertRowsMatch(TraceSummaryTable.Rows, states, "TraceId");
         }
     }
@@ -39,14 +40,16 @@ public sealed class GoldenRowTests
     public async Task Billable_events_are_stored_as_the_golden_counters()
     {
         var projection = TenantDailyBillableEventsProjection.ForProjects();
-        AssertCountersMatch(projection.Definition.Name, projection.Counters, await projection.FoldAsync(GoldenFiles.Events("events.storable.jsonl")));
+        AssertCountersMatch(
+            projection.Definition.Name, projection.Counters, await projection.FoldAsync(GoldenFiles.Events("events.storable.jsonl")));
     }
 
     [Fact]
     public async Task Spans_by_SDK_are_stored_as_the_golden_counters()
     {
         var projection = TenantDailyEventStatsProjection.ForProjects();
-        AssertCountersMatch(projection.Definition.Name, projection.Counters, await projection.FoldAsync(GoldenFiles.Events("events.storable.jsonl")));
+        AssertCountersMatch(
+            projection.Definition.Name, projection.Counters, await projection.FoldAsync(GoldenFiles.Events("events.storable.jsonl")));
     }
 
     private static void AssertRowsMatch<TState>(LatestRowTable<TState> table, IReadOnlyList<ProjectedState<TState>> states, string idColumn)

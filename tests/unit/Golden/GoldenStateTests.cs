@@ -26,7 +26,9 @@ public sealed class GoldenStateTests
         {
             // A topic without a span is a state too, but nothing to store.
             await AssertAggregatesMatchAsync(
-                new TraceSummaryProjection(new Lazy<ModelPrices>(prices)), "traceSummary", state => state.GetProperty("SpanCount").GetInt32() > 0);
+                new TraceSummaryProjection(new Lazy<ModelPrices>(prices)),
+                "traceSummary",
+                state => state.GetProperty("SpanCount").GetInt32() > 0);
         }
     }
 
@@ -35,7 +37,10 @@ public sealed class GoldenStateTests
     {
         var (id, golden) = Assert.Single(GoldenFiles.States("traceSummary"), state => state.Value.GetProperty("SpanCount").GetInt32() == 0);
         var projection = new TraceSummaryProjection(new Lazy<ModelPrices>(GoldenFiles.PriceTables().Values.First()));
-        var rows = GoldenFiles.Events().Where(row => row.Aggregate.AggregateId == id && projection.Definition.EventTypes.Contains(row.EventType)).OrderBy(row => row.Timestamp).ToList();
+        var rows = GoldenFiles.Events()
+            .Where(row => row.Aggregate.AggregateId == id && projection.Definition.EventTypes.Contains(row.EventType))
+            .OrderBy(row => row.Timestamp)
+            .ToList();
         var state = projection.CreateState(rows[0].ToReplayEvent());
         foreach (var row in rows) state = projection.Apply(state, row.ToReplayEvent());
 
@@ -47,9 +52,15 @@ public sealed class GoldenStateTests
     public async Task Billable_events_count_to_the_golden_states()
     {
         await AssertCountersMatchAsync(
-            TenantDailyBillableEventsProjection.ForTenants(), "projectDailyBillableEvents", state => state.Count, state => state.LastEventTimestamp);
+            TenantDailyBillableEventsProjection.ForTenants(),
+            "projectDailyBillableEvents",
+            state => state.Count,
+            state => state.LastEventTimestamp);
         await AssertCountersMatchAsync(
-            TenantDailyBillableEventsProjection.ForProjects(), "projectDailyBillableEvents", state => state.Count, state => state.LastEventTimestamp);
+            TenantDailyBillableEventsProjection.ForProjects(),
+            "projectDailyBillableEvents",
+            state => state.Count,
+            state => state.LastEventTimestamp);
     }
 
     [Fact]

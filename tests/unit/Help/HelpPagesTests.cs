@@ -40,8 +40,11 @@ public sealed class HelpPagesTests : IDisposable
         var replay = _files.Cmdlets.Single(cmdlet => cmdlet.Name == "Invoke-ProjectionReplay");
 
         Assert.Equal(["Replay", "Resume", "Restart", "Rebuild"], replay.ParameterSets);
-        Assert.Equal(("String[]", "Name", true), (Of("Projection").TypeName, Assert.Single(Of("Projection").Aliases), Of("Projection").UseIn("Resume")!.Mandatory));
-        Assert.Equal(("5000", "00:01:00", "False"), (Of("BatchSize").DefaultValue, Of("DrainTimeout").DefaultValue, Of("Resume").DefaultValue));
+        Assert.Equal(
+            ("String[]", "Name", true),
+            (Of("Projection").TypeName, Assert.Single(Of("Projection").Aliases), Of("Projection").UseIn("Resume")!.Mandatory));
+        Assert.Equal(
+            ("5000", "00:01:00", "False"), (Of("BatchSize").DefaultValue, Of("DrainTimeout").DefaultValue, Of("Resume").DefaultValue));
 
         // Not 0, which may not be given: not given at all.
         Assert.Null(Of("AggregateBatchSize").DefaultValue);
@@ -64,7 +67,8 @@ public sealed class HelpPagesTests : IDisposable
         Assert.Equal(first, Contents());
         Assert.Contains("about_ProjectionReplay.help.txt", first.Keys);
 
-        Dictionary<string, string> Contents() => _output.GetFiles().ToDictionary(file => file.Name, file => File.ReadAllText(file.FullName));
+        Dictionary<string, string> Contents() =>
+            _output.GetFiles().ToDictionary(file => file.Name, file => File.ReadAllText(file.FullName));
     }
 
     [Fact]
@@ -72,13 +76,18 @@ public sealed class HelpPagesTests : IDisposable
     {
         Assert.Empty(_files.Write(_output.FullName));
 
-        var texts = XDocument.Load(Assert.Single(_output.GetFiles("*.xml")).FullName).Descendants().Where(element => element.Name.LocalName is "para" or "title").Select(element => element.Value)
+        var texts = XDocument.Load(Assert.Single(_output.GetFiles("*.xml")).FullName)
+            .Descendants()
+            .Where(element => element.Name.LocalName is "para" or "title")
+            .Select(element => element.Value)
             .Concat(_output.GetFiles("*.txt").SelectMany(file => File.ReadLines(file.FullName)));
         Assert.All(texts, text => Assert.DoesNotMatch(@"`|\*\*|\]\(|^#|^\||<br", text));
         foreach (var topic in _output.GetFiles("*.txt"))
         {
             // Code is not broken, and has an indent of its own.
-            Assert.All(File.ReadLines(topic.FullName).Where(line => !line.StartsWith("        ", StringComparison.Ordinal)), line => Assert.InRange(line.Length, 0, 79));
+            Assert.All(
+                File.ReadLines(topic.FullName).Where(line => !line.StartsWith("        ", StringComparison.Ordinal)),
+                line => Assert.InRange(line.Length, 0, 79));
         }
     }
 

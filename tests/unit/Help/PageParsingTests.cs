@@ -59,7 +59,9 @@ public sealed class PageParsingTests
         var page = Parse(Page);
 
         Assert.Equal(("Get-ReplayProjection", "Lists projections."), (page.Name, page.Synopsis));
-        Assert.Equal("Lists all of them, as code, from a page and another (https://example.com/x).", Assert.IsType<HelpParagraph>(page.Description[0]).Text);
+        Assert.Equal(
+            "Lists all of them, as code, from a page and another (https://example.com/x).",
+            Assert.IsType<HelpParagraph>(page.Description[0]).Text);
         Assert.Equal(["- one", "- two"], Assert.IsType<HelpList>(page.Description[1]).Items);
         Assert.StartsWith("Get-ReplayProjection -Name tenant* |", Assert.Single(page.Examples).Code.Text, StringComparison.Ordinal);
         Assert.Equal("Name", Assert.Single(page.Parameters).Key);
@@ -160,7 +162,10 @@ public sealed class PageParsingTests
     [Theory]
     [InlineData("# about_That\n\n## SHORT DESCRIPTION\n\nIt.\n\n## LONG DESCRIPTION\n\nIt.", "title")]
     [InlineData("# about_It\n\n## LONG DESCRIPTION\n\nIt.", "begins with a SHORT DESCRIPTION")]
-    [InlineData("# about_It\n\n## SHORT DESCRIPTION\n\n0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789.\n\n## LONG DESCRIPTION\n\nIt.", "74 characters")]
+    [InlineData(
+        "# about_It\n\n## SHORT DESCRIPTION\n\n0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789."
+            + "\n\n## LONG DESCRIPTION\n\nIt.",
+        "74 characters")]
     public void A_topic_without_the_form_of_one_is_an_error(string text, string problem)
     {
         var fault = Assert.Throws<PageException>(() => AboutTopic.Write(MarkdownPage.Parse("about_It.md", text)));

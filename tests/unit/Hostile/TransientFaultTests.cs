@@ -15,9 +15,13 @@ public sealed class TransientFaultTests
         new RedisServerException(RedisErrorKind.ReadOnly, CommandFlags.None, "READONLY You can't write against a read only replica."),
         new RedisServerException(RedisErrorKind.TryAgain, CommandFlags.None, "TRYAGAIN Multiple keys request during rehashing of slot"),
         new RedisServerException(RedisErrorKind.ClusterDown, CommandFlags.None, "CLUSTERDOWN The cluster is down"),
-        new RedisServerException(RedisErrorKind.MasterDown, CommandFlags.None, "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."),
+        new RedisServerException(
+            RedisErrorKind.MasterDown,
+            CommandFlags.None,
+            "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."),
         new RedisServerException(RedisErrorKind.Busy, CommandFlags.None, "BUSY Redis is busy running a script."),
-        new RedisConnectionException(ConnectionFailureType.SocketFailure, CommandFlags.None, "The socket failed.", null, CommandStatus.Sent),
+        new RedisConnectionException(
+            ConnectionFailureType.SocketFailure, CommandFlags.None, "The socket failed.", null, CommandStatus.Sent),
         new RedisTimeoutException(CommandFlags.None, "Timeout awaiting response.", CommandStatus.Sent),
         new HttpRequestException("Connection refused", new SocketException((int)SocketError.ConnectionRefused)),
         new HttpRequestException("Bad gateway", null, System.Net.HttpStatusCode.BadGateway),
@@ -29,13 +33,18 @@ public sealed class TransientFaultTests
     public static TheoryData<Exception> Lasting { get; } =
     [
         new RedisServerException(RedisErrorKind.NoAuth, CommandFlags.None, "NOAUTH Authentication required."),
-        new RedisServerException(RedisErrorKind.WrongPass, CommandFlags.None, "WRONGPASS invalid username-password pair or user is disabled."),
-        new RedisServerException(RedisErrorKind.WrongType, CommandFlags.None, "WRONGTYPE Operation against a key holding the wrong kind of value"),
-        new RedisServerException(RedisErrorKind.NoPermission, CommandFlags.None, "NOPERM this user has no permissions to run the 'hset' command"),
+        new RedisServerException(
+            RedisErrorKind.WrongPass, CommandFlags.None, "WRONGPASS invalid username-password pair or user is disabled."),
+        new RedisServerException(
+            RedisErrorKind.WrongType, CommandFlags.None, "WRONGTYPE Operation against a key holding the wrong kind of value"),
+        new RedisServerException(
+            RedisErrorKind.NoPermission, CommandFlags.None, "NOPERM this user has no permissions to run the 'hset' command"),
         new RedisServerException(RedisErrorKind.OutOfMemory, CommandFlags.None, "OOM command not allowed when used memory > 'maxmemory'."),
-        new RedisConnectionException(ConnectionFailureType.AuthenticationFailure, CommandFlags.None, "The password is wrong.", null, CommandStatus.Unknown),
+        new RedisConnectionException(
+            ConnectionFailureType.AuthenticationFailure, CommandFlags.None, "The password is wrong.", null, CommandStatus.Unknown),
         new HttpRequestException("Unauthorized", null, System.Net.HttpStatusCode.Unauthorized),
-        ClickHouseServerException.FromServerResponse("Code: 516. DB::Exception: default: Authentication failed. (AUTHENTICATION_FAILED)", "SELECT 1"),
+        ClickHouseServerException.FromServerResponse(
+            "Code: 516. DB::Exception: default: Authentication failed. (AUTHENTICATION_FAILED)", "SELECT 1"),
     ];
 
     [Theory]
@@ -46,7 +55,10 @@ public sealed class TransientFaultTests
         var calls = 0;
 
         var answer = await new FaultPolicy(messages, TimeProvider.System, maxRetries: 2).CallAsync(
-            Server.Redis, "Setting markers", _ => calls++ < 1 ? throw fault : Task.FromResult("done"), TestContext.Current.CancellationToken);
+            Server.Redis,
+            "Setting markers",
+            _ => calls++ < 1 ? throw fault : Task.FromResult("done"),
+            TestContext.Current.CancellationToken);
 
         Assert.Equal(("done", 2), (answer, calls));
         Assert.True(messages.Reader.TryRead(out var said));
@@ -61,7 +73,8 @@ public sealed class TransientFaultTests
     {
         var calls = 0;
 
-        var error = await Assert.ThrowsAsync<ReplayException>(() => new FaultPolicy(new ReplayMessages(), TimeProvider.System, maxRetries: 2).CallAsync<string>(
+        var error = await Assert.ThrowsAsync<ReplayException>(
+            () => new FaultPolicy(new ReplayMessages(), TimeProvider.System, maxRetries: 2).CallAsync<string>(
             Server.Redis,
             "Setting markers",
             _ =>

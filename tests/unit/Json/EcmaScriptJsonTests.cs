@@ -38,7 +38,8 @@ public sealed class EcmaScriptJsonTests
     [InlineData("""{"b":1,"a":2}""", """{"b":1,"a":2}""")]
     [InlineData("""{"b":1,"10":2,"2":3,"a":4,"0":5}""", """{"0":5,"2":3,"10":2,"b":1,"a":4}""")]
     [InlineData("""{"4294967295":1,"4294967294":2,"99999999999":3}""", """{"4294967294":2,"4294967295":1,"99999999999":3}""")]
-    [InlineData("""{"01":1,"-1":2,"1.5":3,"1e1":4," 1":5,"٣":6,"":7,"1":8}""", """{"1":8,"01":1,"-1":2,"1.5":3,"1e1":4," 1":5,"٣":6,"":7}""")]
+    [InlineData(
+        """{"01":1,"-1":2,"1.5":3,"1e1":4," 1":5,"٣":6,"":7,"1":8}""", """{"1":8,"01":1,"-1":2,"1.5":3,"1e1":4," 1":5,"٣":6,"":7}""")]
     [InlineData("""[{"x":{"b":0,"1":{"c":0,"0":0}}}]""", """[{"x":{"1":{"0":0,"c":0},"b":0}}]""")]
     public void Keys_that_are_array_indices_come_first(string json, string expected) => AssertCanonical(expected, json);
 
@@ -47,7 +48,8 @@ public sealed class EcmaScriptJsonTests
     [InlineData("""{"1":1,"0":2,"1":[]}""", """{"0":2,"1":[]}""")]
     [InlineData("""{"a":1,"\u0061":null}""", """{"a":null}""")]
     [InlineData("""{"__proto__":1,"constructor":2}""", """{"__proto__":1,"constructor":2}""")]
-    public void A_key_that_stands_twice_keeps_its_first_place_and_its_last_value(string json, string expected) => AssertCanonical(expected, json);
+    public void A_key_that_stands_twice_keeps_its_first_place_and_its_last_value(string json, string expected) =>
+        AssertCanonical(expected, json);
 
     [Theory]
     [InlineData("12345678901234567890", "12345678901234567000")]

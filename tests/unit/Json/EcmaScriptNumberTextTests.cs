@@ -17,7 +17,8 @@ public sealed class EcmaScriptNumberTextTests
     [InlineData("x1", double.NaN)]
     [InlineData("\u00851", double.NaN)]
     [InlineData("٣", double.NaN)]
-    public void Integers_are_read_up_to_what_is_no_digit(string text, double expected) => Assert.Equal(expected, EcmaScriptNumberText.ParseIntegerPrefix(text));
+    public void Integers_are_read_up_to_what_is_no_digit(string text, double expected) =>
+        Assert.Equal(expected, EcmaScriptNumberText.ParseIntegerPrefix(text));
 
     [Theory]
     [InlineData(".5", 0.5)]
@@ -35,7 +36,8 @@ public sealed class EcmaScriptNumberTextTests
     [InlineData(".", double.NaN)]
     [InlineData("e5", double.NaN)]
     [InlineData("", double.NaN)]
-    public void Numbers_are_read_up_to_what_is_none(string text, double expected) => Assert.Equal(expected, EcmaScriptNumberText.ParseFloatPrefix(text));
+    public void Numbers_are_read_up_to_what_is_none(string text, double expected) =>
+        Assert.Equal(expected, EcmaScriptNumberText.ParseFloatPrefix(text));
 
     [Theory]
     [InlineData(" 0x10 ", 16)]

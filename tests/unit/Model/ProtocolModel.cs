@@ -19,14 +19,17 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
     public string? Without { get; init; }
 
     /// <summary>The first event is history: it has stood in the log from the start, and no live worker ever saw it.</summary>
-    public ProtocolState Start(int crashes) => ProtocolState.Initial(isCounter ? ReplayStep.MarkAll : ReplayStep.Load, crashes).With(0, EventStage.Done);
+    public ProtocolState Start(int crashes) =>
+        ProtocolState.Initial(isCounter ? ReplayStep.MarkAll : ReplayStep.Load, crashes).With(0, EventStage.Done);
 
     /// <summary>Everything that may happen next.</summary>
     public IEnumerable<(string What, ProtocolState Next)> Next(ProtocolState state)
     {
         foreach (var live in Live(state)) yield return live;
         foreach (var replay in Replay(state)) yield return replay;
-        if (state.CrashesLeft > 0 && state.Marker != ProtocolState.NoMarker && state.Step is not (ReplayStep.MarkAll or ReplayStep.RemoveStale))
+        if (state.CrashesLeft > 0
+            && state.Marker != ProtocolState.NoMarker
+            && state.Step is not (ReplayStep.MarkAll or ReplayStep.RemoveStale))
         {
             // A counter that was half rebuilt is rebuilt again, over the old markers.
             yield return ("crash", state with
@@ -51,7 +54,11 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
         if (state.Step != ReplayStep.Done) return $"the replayer is stuck at {state.Step}";
         for (var i = 0; i < ProtocolState.Events; i++)
         {
-            if (state.Stage(i) != EventStage.Done) return string.Create(CultureInfo.InvariantCulture, $"event {i} is stuck at {state.Stage(i)}");
+            if (state.Stage(i) != EventStage.Done)
+            {
+                return string.Create(CultureInfo.InvariantCulture, $"event {i} is stuck at {state.Stage(i)}");
+            }
+
             if (state.Count(i) != 1) return string.Create(CultureInfo.InvariantCulture, $"event {i} is folded {state.Count(i)} times");
         }
 
@@ -65,14 +72,22 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
             var stage = state.Stage(i);
 
             // Events are appended in the order of their numbers; their ids may tell another.
-            if (stage == EventStage.Unborn && state.Stage(i - 1) != EventStage.Unborn) yield return (Says("append", i), state.With(i, EventStage.Appended));
+            if (stage == EventStage.Unborn && state.Stage(i - 1) != EventStage.Unborn)
+            {
+                yield return (Says("append", i), state.With(i, EventStage.Appended));
+            }
+
             if (stage == EventStage.Appended && (!keepsPlace || state.Stage(i - 1) != EventStage.Appended))
             {
                 yield return (Says("stage", i), state.With(i, EventStage.Staged).Enqueued(i));
             }
         }
 
-        if (state.Active < 0 && state.Head >= 0) yield return (Says("dispatch", state.Head), state.With(state.Head, EventStage.Dispatched).Dequeued());
+        if (state.Active < 0 && state.Head >= 0)
+        {
+            yield return (Says("dispatch", state.Head), state.With(state.Head, EventStage.Dispatched).Dequeued());
+        }
+
         if (state.Active < 0) yield break;
 
         var active = state.Active;
@@ -129,7 +144,12 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
                 break;
             // A rebuild marks everything before it reads anything.
             case ReplayStep.MarkAll:
-                yield return ("mark all", state with { Marker = ProtocolState.Pending, DrainOn = state.Active, Step = ReplayStep.DrainAll });
+                yield return ("mark all", state with
+                {
+                    Marker = ProtocolState.Pending,
+                    DrainOn = state.Active,
+                    Step = ReplayStep.DrainAll,
+                });
                 break;
             case ReplayStep.DrainAll when state.DrainOn < 0 || Without == "drain":
                 yield return ("drained all", state with { DrainOn = -1, Step = ReplayStep.Empty });
@@ -179,16 +199,29 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
                 yield return ("drained again", state with { Step = ReplayStep.WatchJobs });
                 break;
             case ReplayStep.WatchJobs when !HasUnstaged(state) || Without == "grace":
-                yield return ("watch jobs", state with { Watched = state.Where(EventStage.Staged, EventStage.Deferring), PutOff = 0, Step = ReplayStep.MeetJobs });
+                yield return ("watch jobs", state with
+                {
+                    Watched = state.Where(EventStage.Staged, EventStage.Deferring),
+                    PutOff = 0,
+                    Step = ReplayStep.MeetJobs,
+                });
                 break;
             case ReplayStep.MeetJobs when Members(state.Watched).All(job => IsBehindPutOff(state, job)):
                 yield return ("jobs met", state with { Watched = 0, PutOff = 0, Step = ReplayStep.Store });
                 break;
             case ReplayStep.Store:
-                yield return ("store", Store(state) with { IsStored = true, Step = Without == "late" || state.Marker == ProtocolState.Pending ? ReplayStep.Unmark : ReplayStep.TakeBack });
+                yield return ("store", Store(state) with
+                {
+                    IsStored = true,
+                    Step = Without == "late" || state.Marker == ProtocolState.Pending ? ReplayStep.Unmark : ReplayStep.TakeBack,
+                });
                 break;
             case ReplayStep.TakeBack:
-                yield return ("take back cutoff", state with { Marker = Without == "take back" ? state.Marker : ProtocolState.Pending, Step = ReplayStep.Look });
+                yield return ("take back cutoff", state with
+                {
+                    Marker = Without == "take back" ? state.Marker : ProtocolState.Pending,
+                    Step = ReplayStep.Look,
+                });
                 break;
             case ReplayStep.Look:
                 var isLate = Members(inLog & ~state.Loaded).Any(i => ranks[i] <= Members(state.Loaded).Max(j => ranks[j]));
@@ -200,7 +233,14 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
                 yield return ("load again", state with { Loaded = inLog, Step = ReplayStep.SetCutoff });
                 break;
             case ReplayStep.Unmark:
-                yield return ("unmark", state with { Marker = ProtocolState.NoMarker, Loaded = 0, HasJobs = false, IsFresh = false, Step = ReplayStep.Done });
+                yield return ("unmark", state with
+                {
+                    Marker = ProtocolState.NoMarker,
+                    Loaded = 0,
+                    HasJobs = false,
+                    IsFresh = false,
+                    Step = ReplayStep.Done,
+                });
                 break;
             default:
                 break;
@@ -214,7 +254,9 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
 
     /// <summary>In a queue where jobs keep their places, one that was put off since holds up those behind it.</summary>
     private bool IsBehindPutOff(ProtocolState state, int job) =>
-        keepsPlace && state.Place(job) is > 0 and var place && Members(state.PutOff).Any(other => state.Place(other) is >= 0 and var ahead && ahead < place);
+        keepsPlace
+            && state.Place(job) is > 0 and var place
+            && Members(state.PutOff).Any(other => state.Place(other) is >= 0 and var ahead && ahead < place);
 
     private ProtocolState Store(ProtocolState state)
     {

@@ -39,7 +39,8 @@ public sealed class ProtocolModelTests
     [InlineData("take back", true, "folded 0 times")]
     public void A_protocol_that_lacks_a_rule_is_found_out(string rule, bool isCounter, string what)
     {
-        var failures = Orders.Select(order => Explore(new ProtocolModel([0, .. order], isCounter, keepsPlace: false) { Without = rule }, crashes: 0).Failure);
+        var failures = Orders.Select(
+            order => Explore(new ProtocolModel([0, .. order], isCounter, keepsPlace: false) { Without = rule }, crashes: 0).Failure);
 
         Assert.Contains(failures, failure => failure?.Contains(what, StringComparison.Ordinal) == true);
     }

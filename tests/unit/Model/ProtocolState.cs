@@ -94,7 +94,8 @@ internal readonly record struct ProtocolState
 
     public int CrashesLeft { get; init; }
 
-    public static ProtocolState Initial(ReplayStep first, int crashes) => new() { Step = first, Queue = uint.MaxValue, Marker = NoMarker, DrainOn = -1, CrashesLeft = crashes };
+    public static ProtocolState Initial(ReplayStep first, int crashes) =>
+        new() { Step = first, Queue = uint.MaxValue, Marker = NoMarker, DrainOn = -1, CrashesLeft = crashes };
 
     public uint Stored => Counts;
 

@@ -83,7 +83,8 @@ public sealed class ExportJsonTests : IDisposable
     [Fact]
     public void Bytes_are_base64_and_lists_are_arrays()
     {
-        _session.Run("Export-Json v.jsonl -InputObject @{ b = [byte[]](1, 2, 3); l = [System.Collections.Generic.List[int]](1, 2) }").ShouldSucceed();
+        _session.Run("Export-Json v.jsonl -InputObject @{ b = [byte[]](1, 2, 3); l = [System.Collections.Generic.List[int]](1, 2) }")
+            .ShouldSucceed();
 
         using var json = JsonDocument.Parse(Text("v.jsonl"));
         Assert.Equal("AQID", json.RootElement.GetProperty("b").GetString());
@@ -107,7 +108,10 @@ public sealed class ExportJsonTests : IDisposable
     [Fact]
     public void Text_that_carries_notes_is_still_text()
     {
-        _session.Run("$text = [psobject]::AsPSObject('line'); $text.PSObject.Properties.Add([psnoteproperty]::new('PSPath', 'x')); $text | Export-Json v.jsonl").ShouldSucceed();
+        _session.Run(
+            "$text = [psobject]::AsPSObject('line'); $text.PSObject.Properties.Add([psnoteproperty]::new('PSPath', 'x')); "
+                + "$text | Export-Json v.jsonl")
+            .ShouldSucceed();
 
         Assert.Equal("\"line\"\n", Text("v.jsonl"));
     }
@@ -136,7 +140,8 @@ public sealed class ExportJsonTests : IDisposable
         using var json = JsonDocument.Parse(Text("v.jsonl"));
         Assert.Contains("nope", json.RootElement.GetProperty("Message").GetString(), StringComparison.Ordinal);
         Assert.Equal("ObjectNotFound", json.RootElement.GetProperty("Category").GetString());
-        Assert.StartsWith("ProjectionNotFound,", json.RootElement.GetProperty("FullyQualifiedErrorId").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "ProjectionNotFound,", json.RootElement.GetProperty("FullyQualifiedErrorId").GetString(), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -153,7 +158,9 @@ public sealed class ExportJsonTests : IDisposable
     [Fact]
     public void Pipeline_left_by_break_leaves_valid_json()
     {
-        _session.Run("foreach ($once in 1) { 1..1000 | Export-Json run.json -Compress -PassThru | ForEach-Object { if ($_ -eq 3) { break } } }").ShouldSucceed();
+        _session.Run(
+            "foreach ($once in 1) { 1..1000 | Export-Json run.json -Compress -PassThru | ForEach-Object { if ($_ -eq 3) { break } } }")
+            .ShouldSucceed();
 
         Assert.Equal("[1,2,3]\n", Text("run.json"));
     }
@@ -186,7 +193,8 @@ public sealed class ExportJsonTests : IDisposable
     [Fact]
     public void Append_creates_a_file_and_continues_what_it_wrote()
     {
-        _session.Run("1 | Export-Json run.json -Append; @() | Export-Json run.json -Append; 2, 3 | Export-Json run.json -Append").ShouldSucceed();
+        _session.Run("1 | Export-Json run.json -Append; @() | Export-Json run.json -Append; 2, 3 | Export-Json run.json -Append")
+            .ShouldSucceed();
 
         Assert.Equal("[\n  1,\n  2,\n  3\n]\n", Text("run.json"));
     }
@@ -194,7 +202,8 @@ public sealed class ExportJsonTests : IDisposable
     [Fact]
     public void Append_continues_an_array_of_any_size()
     {
-        var big = $"[{string.Join(',', Enumerable.Range(0, 20_000).Select(number => $"{{\"n\":{number},\"t\":\"{new string('x', number % 97)}\"}}"))},\"{new string('y', 300_000)}\"]";
+        var items = Enumerable.Range(0, 20_000).Select(number => $"{{\"n\":{number},\"t\":\"{new string('x', number % 97)}\"}}");
+        var big = $"[{string.Join(',', items)},\"{new string('y', 300_000)}\"]";
         File.WriteAllText(_session.PathOf("run.json"), big);
 
         _session.Run("'last' | Export-Json run.json -Append -Compress").ShouldSucceed();
@@ -287,7 +296,9 @@ public sealed class ExportJsonTests : IDisposable
     [Fact]
     public void Item_that_cannot_be_written_is_told_and_left_out()
     {
-        var outcome = _session.Run("$bad = [System.Linq.Enumerable]::Select([int[]](1, 2), [Func[int, object]] { throw 'no' }); 1, @{ b = $bad }, 3 | Export-Json run.json -Compress");
+        var outcome = _session.Run(
+            "$bad = [System.Linq.Enumerable]::Select([int[]](1, 2), [Func[int, object]] { throw 'no' }); "
+                + "1, @{ b = $bad }, 3 | Export-Json run.json -Compress");
 
         Assert.Equal("ItemNotWritable", Assert.Single(outcome.Errors).FullyQualifiedErrorId.Split(',')[0]);
         Assert.Equal("[1,3]\n", Text("run.json"));

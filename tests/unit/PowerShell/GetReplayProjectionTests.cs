@@ -58,12 +58,16 @@ public sealed class GetReplayProjectionTests
     [Fact]
     public async Task Projections_of_other_assemblies_are_found_by_path_and_by_variable()
     {
-        const string Script = "Get-ReplayProjection {0} | Where-Object Source -ne built-in | ForEach-Object {{ \"$($_.Name) $($_.Source)\" }}";
+        const string Script =
+            "Get-ReplayProjection {0} | Where-Object Source -ne built-in | ForEach-Object {{ \"$($_.Name) $($_.Source)\" }}";
         var folder = Path.Combine(AppContext.BaseDirectory, "sample-projections");
         var assembly = Path.Combine(folder, "SampleProjections.dll");
 
-        var byPath = await ChildShell.RunAsync($"$null = $ExecutionContext.SessionState.Path.SetLocation('{folder}')\n{string.Format(CultureInfo.InvariantCulture, Script, "-Path ./Sample*s.dll")}");
-        var byVariable = await ChildShell.RunAsync(string.Format(CultureInfo.InvariantCulture, Script, ""), ("PROJECTION_REPLAY_PATH", assembly + Path.PathSeparator));
+        var byPath = await ChildShell.RunAsync(
+            $"$null = $ExecutionContext.SessionState.Path.SetLocation('{folder}')\n"
+                + string.Format(CultureInfo.InvariantCulture, Script, "-Path ./Sample*s.dll"));
+        var byVariable = await ChildShell.RunAsync(
+            string.Format(CultureInfo.InvariantCulture, Script, ""), ("PROJECTION_REPLAY_PATH", assembly + Path.PathSeparator));
 
         Assert.EndsWith(" " + assembly, Assert.Single(byPath), StringComparison.Ordinal);
         Assert.Equal(byPath, byVariable);
@@ -75,7 +79,8 @@ public sealed class GetReplayProjectionTests
         var assembly = Path.Combine(AppContext.BaseDirectory, "sample-projections", "SampleProjections.dll");
 
         var lines = await ChildShell.RunAsync(
-            $"Get-ReplayProjection -Path '{assembly}' | Where-Object Source -ne built-in | Invoke-ProjectionReplay -TenantId t -Since 2026-01-01");
+            $"Get-ReplayProjection -Path '{assembly}' | Where-Object Source -ne built-in "
+                + "| Invoke-ProjectionReplay -TenantId t -Since 2026-01-01");
 
         // It got past the look-up, to the servers.
         Assert.StartsWith("ERROR ConnectionUrlMissing", Assert.Single(lines), StringComparison.Ordinal);

@@ -20,7 +20,9 @@ public sealed class InteractivityTests
         // The module is loaded as people load it, not referenced, so its inside is found by name.
         using var session = new PowerShellSession();
         var module = AppDomain.CurrentDomain.GetAssemblies().Last(assembly => assembly.GetName().Name == "ProjectionReplay.PowerShell");
-        var canAsk = module.GetType("ProjectionReplay.PowerShell.Interactivity", throwOnError: true)!.GetMethod("CanAsk", BindingFlags.Public | BindingFlags.Static)!;
+        var canAsk = module
+            .GetType("ProjectionReplay.PowerShell.Interactivity", throwOnError: true)!
+            .GetMethod("CanAsk", BindingFlags.Public | BindingFlags.Static)!;
 
         Assert.Equal(expected, canAsk.Invoke(null, [new RecordingHost(0, host), commandLine.Split(' '), isInputRedirected]));
     }

@@ -17,7 +17,11 @@ public sealed class ModuleTests
         Assert.Contains("Default/ProjectionReplay.PowerShell", lines);
         Assert.Contains("ProjectionReplay/ProjectionReplay.Core", lines);
         foreach (var library in (string[])["StackExchange.Redis", "ClickHouse.Driver", "Npgsql"]) Assert.Contains($"ProjectionReplay/{library}", lines);
-        string[] isolated = ["ProjectionReplay.Core", "StackExchange.Redis", "Npgsql", "ClickHouse.Driver", "Polly.Core", "dotenv.net", "Microsoft.Extensions.Logging.Abstractions"];
+        string[] isolated =
+        [
+            "ProjectionReplay.Core", "StackExchange.Redis", "Npgsql", "ClickHouse.Driver", "Polly.Core", "dotenv.net",
+            "Microsoft.Extensions.Logging.Abstractions",
+        ];
         Assert.DoesNotContain(lines, line => isolated.Contains(line.Replace("Default/", "", StringComparison.Ordinal)));
     }
 
@@ -25,7 +29,8 @@ public sealed class ModuleTests
     public async Task Importing_touches_neither_engine_nor_libraries()
     {
         var lines = await ChildShell.RunAsync(
-            "[System.AppDomain]::CurrentDomain.GetAssemblies().ForEach{ $_.GetName().Name } | Where-Object { $_ -match 'ProjectionReplay|Npgsql|Redis|ClickHouse' }");
+            "[System.AppDomain]::CurrentDomain.GetAssemblies().ForEach{ $_.GetName().Name } "
+                + "| Where-Object { $_ -match 'ProjectionReplay|Npgsql|Redis|ClickHouse' }");
 
         Assert.Equal(["ProjectionReplay.PowerShell", "ProjectionReplay.TestShell"], lines.Order());
     }
@@ -52,7 +57,12 @@ public sealed class ModuleTests
 
         var outcome = session.Run("Get-Command -Module ProjectionReplay").ShouldSucceed();
 
-        Assert.Equal(["Clear-ReplayMarker", "Compare-ReplayProjection", "Export-Json", "Get-ReplayMarker", "Get-ReplayProjection", "Invoke-ProjectionReplay", "Test-ReplayConnection"], outcome.Values("Name").Order());
+        Assert.Equal(
+            [
+                "Clear-ReplayMarker", "Compare-ReplayProjection", "Export-Json", "Get-ReplayMarker", "Get-ReplayProjection",
+                "Invoke-ProjectionReplay", "Test-ReplayConnection",
+            ],
+            outcome.Values("Name").Order());
         Assert.All(outcome.Output, command => Assert.NotEmpty((System.Collections.IEnumerable)command.Properties["OutputType"].Value));
         Assert.Empty(outcome.Warnings);
     }

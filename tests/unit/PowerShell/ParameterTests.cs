@@ -42,7 +42,8 @@ public sealed class ParameterTests
     {
         using var session = new PowerShellSession();
 
-        var message = session.Run($"Invoke-ProjectionReplay evaluationState t {since}").ShouldFailWith("ParameterArgumentTransformationError");
+        var message = session.Run($"Invoke-ProjectionReplay evaluationState t {since}")
+            .ShouldFailWith("ParameterArgumentTransformationError");
 
         Assert.Contains("yyyy-MM-dd", message, StringComparison.Ordinal);
     }
@@ -89,7 +90,8 @@ public sealed class ParameterTests
     {
         var line = Assert.Single(await ChildShell.RunAsync("Invoke-ProjectionReplay evaluationState t 2026-01-01"));
 
-        Assert.StartsWith("ERROR ConnectionUrlMissing,ProjectionReplay.PowerShell.InvokeProjectionReplayCommand: ", line, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "ERROR ConnectionUrlMissing,ProjectionReplay.PowerShell.InvokeProjectionReplayCommand: ", line, StringComparison.Ordinal);
         Assert.Contains("-ClickHouseUrl", line, StringComparison.Ordinal);
         Assert.Contains("CLICKHOUSE_URL", line, StringComparison.Ordinal);
         Assert.Contains(".env", line, StringComparison.Ordinal);
@@ -115,7 +117,8 @@ public sealed class ParameterTests
         var outcome = session.Run("Invoke-ProjectionReplay nope t 2026-01-01");
 
         Assert.Contains("evaluationState", outcome.ShouldFailWith("ProjectionNotFound"), StringComparison.Ordinal);
-        Assert.Equal((ErrorCategory.ObjectNotFound, "nope"), (outcome.Terminating!.CategoryInfo.Category, outcome.Terminating.TargetObject));
+        Assert.Equal(
+            (ErrorCategory.ObjectNotFound, "nope"), (outcome.Terminating!.CategoryInfo.Category, outcome.Terminating.TargetObject));
     }
 
     [Theory]
@@ -128,7 +131,8 @@ public sealed class ParameterTests
         using var session = new PowerShellSession();
 
         var outcome = session.Run(
-            "[System.Management.Automation.CommandCompletion]::CompleteInput($typed, $typed.Length, $null).CompletionMatches", ("typed", typed)).ShouldSucceed();
+            "[System.Management.Automation.CommandCompletion]::CompleteInput($typed, $typed.Length, $null).CompletionMatches",
+            ("typed", typed)).ShouldSucceed();
 
         Assert.Equal([completed], outcome.Values("CompletionText"));
     }

@@ -10,8 +10,10 @@ public sealed class EvaluationStateTests
     private const string FullScheduled =
         """{"evaluationId":"e1","evaluatorId":"judge","evaluatorType":"llm","evaluatorName":"Judge","traceId":"t","isGuardrail":true}""";
 
-    private const string FullStarted =
-        """{"evaluationId":"e2","evaluatorId":"other","evaluatorType":"other","evaluatorName":"Other","traceId":"other","isGuardrail":false}""";
+    private const string FullStarted = """
+        {"evaluationId":"e2","evaluatorId":"other","evaluatorType":"other",
+        "evaluatorName":"Other","traceId":"other","isGuardrail":false}
+        """;
 
     private const string Bare = """{"evaluationId":"e1","evaluatorId":"","evaluatorType":""}""";
 
@@ -59,7 +61,8 @@ public sealed class EvaluationStateTests
     [Fact]
     public async Task An_empty_name_is_a_name() =>
         Assert.Equal("", (await FoldAsync(
-            Scheduled("""{"evaluationId":"e1","evaluatorId":"","evaluatorType":"","evaluatorName":""}"""), Started(FullStarted))).EvaluatorName);
+            Scheduled("""{"evaluationId":"e1","evaluatorId":"","evaluatorType":"","evaluatorName":""}"""),
+            Started(FullStarted))).EvaluatorName);
 
     [Fact]
     public async Task Completed_sets_the_verdict()
@@ -96,7 +99,8 @@ public sealed class EvaluationStateTests
     [InlineData("lw.evaluation.scheduled", """{"evaluatorId":"","evaluatorType":""}""", "evaluationId")]
     [InlineData("lw.evaluation.scheduled", """{"evaluationId":"","evaluatorType":""}""", "evaluatorId")]
     [InlineData("lw.evaluation.scheduled", """{"evaluationId":"","evaluatorId":""}""", "evaluatorType")]
-    [InlineData("lw.evaluation.scheduled", """{"evaluationId":"","evaluatorId":"","evaluatorType":"","isGuardrail":"yes"}""", "isGuardrail")]
+    [InlineData(
+        "lw.evaluation.scheduled", """{"evaluationId":"","evaluatorId":"","evaluatorType":"","isGuardrail":"yes"}""", "isGuardrail")]
     [InlineData("lw.evaluation.started", """{"evaluationId":"","evaluatorId":""}""", "evaluatorType")]
     [InlineData("lw.evaluation.started", """{"evaluationId":"","evaluatorId":"","evaluatorType":"","traceId":1}""", "traceId")]
     [InlineData("lw.evaluation.completed", """{"evaluationId":""}""", "status")]
@@ -131,7 +135,10 @@ public sealed class EvaluationStateTests
     [Fact]
     public async Task A_state_that_is_used_again_keeps_nothing_of_the_evaluation_before()
     {
-        var state = await FoldAsync(Scheduled(FullScheduled), Started(FullStarted), Completed(FullCompleted.Replace("\"error\":\"\"", "\"error\":\"e\"", StringComparison.Ordinal)));
+        var state = await FoldAsync(
+            Scheduled(FullScheduled),
+            Started(FullStarted),
+            Completed(FullCompleted.Replace("\"error\":\"\"", "\"error\":\"e\"", StringComparison.Ordinal)));
         Assert.NotEqual(Row(new Evaluation()).ToJsonString(), Row(state).ToJsonString());
         Assert.StartsWith("evalstate_", Row(state)["Id"]!.GetValue<string>(), StringComparison.Ordinal);
 

@@ -13,14 +13,19 @@ public sealed class ExperimentRunStateTests
     {
         var row = Started("""{"runId":"r","experimentId":"x","workflowVersionId":"w","total":7,"targets":[]}""");
         var state = await FoldAsync(row);
-        Assert.Equal(("r", "x", "w", 7d, "[]", row.OccurredAt), (state.RunId, state.ExperimentId, state.WorkflowVersionId, state.Total, state.Targets, state.StartedAt));
+        Assert.Equal(
+            ("r", "x", "w", 7d, "[]", row.OccurredAt),
+            (state.RunId, state.ExperimentId, state.WorkflowVersionId, state.Total, state.Targets, state.StartedAt));
     }
 
     [Fact]
     public async Task Targets_are_written_as_JavaScript_would() =>
         Assert.Equal(
             """[{"1":1e-7,"name":"é</>","n":1e+21,"x":{}}]""",
-            (await FoldAsync(Started("""{"runId":"r","experimentId":"x","total":7,"targets":[ {"name":"\u00e9</>","n":1E21,"1":0.0000001, "x" : { }} ]}"""))).Targets);
+            (await FoldAsync(Started("""
+                {"runId":"r","experimentId":"x","total":7,
+                "targets":[ {"name":"\u00e9</>","n":1E21,"1":0.0000001, "x" : { }} ]}
+                """))).Targets);
 
     [Fact]
     public async Task Ids_are_taken_from_whatever_event_comes_first_until_the_run_starts()
@@ -139,7 +144,9 @@ public sealed class ExperimentRunStateTests
     {
         Assert.Equal(4294967295d, Row(new ExperimentRun { Total = 4294967295.4 })["Total"]!.GetValue<double>());
         AssertNotStorable(new ExperimentRun { Total = 4294967295.5 }, "Total");
-        Assert.Equal(18446744073709549568d, Row(new ExperimentRun { TotalDurationMs = 18446744073709549568d })["TotalDurationMs"]!.GetValue<double>());
+        Assert.Equal(
+            18446744073709549568d,
+            Row(new ExperimentRun { TotalDurationMs = 18446744073709549568d })["TotalDurationMs"]!.GetValue<double>());
     }
 
     [Theory]

@@ -5,7 +5,8 @@ public sealed class KsuidTests
     [Theory]
     [InlineData("evalstate", 1750000000000, "project_abc123", "eval_1", "evalstate_0007n8Mg2EohXDbFPMAKMSEwspLuK")]
     [InlineData("tracesummary", 1767225600000, "t1", "trace_1", "tracesummary_0006OMZewJGsxM21DpNrXOTPsbKkq")]
-    public void An_id_is_that_of_the_rows_already_stored(string resource, long milliseconds, string tenantId, string entityId, string expected) =>
+    public void An_id_is_that_of_the_rows_already_stored(
+        string resource, long milliseconds, string tenantId, string entityId, string expected) =>
         Assert.Equal(expected, Ksuid.Create(resource, milliseconds, tenantId, entityId));
 
     [Fact]

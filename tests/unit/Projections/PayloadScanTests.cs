@@ -13,11 +13,25 @@ public sealed class PayloadScanTests
     private static readonly Gen<string> Space = Gen.Frequency((6, Gen.Const("")), (1, Gen.String[OneOf(' ', '\t', '\r', '\n'), 1, 3]));
 
     private static readonly Gen<string> Text =
-        OneOf("x", "some words", "é", "\u007f", "a text of more bytes than fit into one vector", @"\n", @"\""", @"\\", @"\/", @"\u00e9", @"\ud800")
+        OneOf(
+            "x",
+            "some words",
+            "é",
+            "\u007f",
+            "a text of more bytes than fit into one vector",
+            @"\n",
+            @"\""",
+            @"\\",
+            @"\/",
+            @"\u00e9",
+            @"\ud800")
             .Array[0, 4].Select(string.Concat);
 
     private static readonly Gen<string> Name =
-        Gen.Frequency((8, OneOf([.. All.Select(field => field.Path)])), (3, OneOf("c", "evaluationIe", "evaluationid", "b ")), (1, OneOf(@"\u0061", @"b\n")));
+        Gen.Frequency(
+            (8, OneOf([.. All.Select(field => field.Path)])),
+            (3, OneOf("c", "evaluationIe", "evaluationid", "b ")),
+            (1, OneOf(@"\u0061", @"b\n")));
 
     private static readonly Gen<string> Scalar = Gen.OneOf(
         Text.Select(text => $"\"{text}\""),
@@ -27,7 +41,8 @@ public sealed class PayloadScanTests
         ? Scalar
         : Gen.Frequency(
             (4, Scalar),
-            (1, Gen.Select(nested, Space).Array[0, 3].Select(items => $"[{string.Join(',', items.Select(item => item.Item2 + item.Item1))}]")),
+            (1, Gen.Select(nested, Space).Array[0, 3]
+                .Select(items => $"[{string.Join(',', items.Select(item => item.Item2 + item.Item1))}]")),
             (1, Object(nested))));
 
     private static readonly Gen<byte[]> Payload = Gen.Select(Space, Object(Value), Space)
@@ -114,7 +129,14 @@ public sealed class PayloadScanTests
 
     private static Gen<string> Object(Gen<string> value) =>
         Gen.Select(Space, Name, Space, Gen.Select(Space, value, Space)).Array[0, 6].Select(members =>
-            $"{{{string.Join(',', members.Select(member => $"{member.Item1}\"{member.Item2}\"{member.Item3}:{member.Item4.Item1}{member.Item4.Item2}{member.Item4.Item3}"))}}}");
+        {
+            var texts = members.Select(member =>
+            {
+                var (before, name, after, (start, text, end)) = member;
+                return $"{before}\"{name}\"{after}:{start}{text}{end}";
+            });
+            return $"{{{string.Join(',', texts)}}}";
+        });
 
     private static Gen<T> OneOf<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(index => values[index]);
 
@@ -155,7 +177,10 @@ public sealed class PayloadScanTests
     private static string Describe(PayloadValues values)
     {
         var text = new StringBuilder();
-        foreach (var field in All) text.Append(Convert.ToHexString(values.Json(field))).Append(values.Has(field)).Append(values.IsText(field)).Append(' ');
+        foreach (var field in All)
+        {
+            text.Append(Convert.ToHexString(values.Json(field))).Append(values.Has(field)).Append(values.IsText(field)).Append(' ');
+        }
         return text.ToString();
     }
 }

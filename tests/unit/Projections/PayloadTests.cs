@@ -135,7 +135,8 @@ public sealed class PayloadTests
         Assert.Equal("known", Read("""{"name":"x"}""", (in payload) => payload.TextUnlessKnown(Name, "known")));
         Assert.Equal("x", Read("""{"name":"x"}""", (in payload) => payload.RequiredTextUnlessKnown(Name, "")));
         Assert.Throws<InvalidEventPayloadException>(() => Read("""{"name":1}""", (in payload) => payload.TextUnlessKnown(Name, "known")));
-        Assert.Throws<InvalidEventPayloadException>(() => Read("""{"name":1}""", (in payload) => payload.RequiredTextUnlessKnown(Name, "known")));
+        Assert.Throws<InvalidEventPayloadException>(
+            () => Read("""{"name":1}""", (in payload) => payload.RequiredTextUnlessKnown(Name, "known")));
     }
 
     [Fact]
@@ -144,7 +145,8 @@ public sealed class PayloadTests
         const string Json = """{"inner":{"x":[{}],"name":"deep"},"items":[{"name":"a"},{},{"name":"b","name":"c"}]}""";
         Assert.Equal("deep", Read(Json, (in payload) => payload.Nested(Inner, InnerFields).Text(InnerName)));
         Assert.Equal(["a", null, "c"], Read(Json, NamesOfItems));
-        Assert.Equal("""[{"name":"a"},{},{"name":"b","name":"c"}]""", Read(Json, (in payload) => Encoding.UTF8.GetString(payload.ArrayJson(Items))));
+        Assert.Equal(
+            """[{"name":"a"},{},{"name":"b","name":"c"}]""", Read(Json, (in payload) => Encoding.UTF8.GetString(payload.ArrayJson(Items))));
     }
 
     [Fact]

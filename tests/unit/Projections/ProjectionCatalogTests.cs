@@ -51,8 +51,16 @@ public sealed class ProjectionCatalogTests
     [Theory]
     [InlineData("evaluationState", "{evaluation_processing/projection/evaluationState}", "evaluation_states", "2025-01-14")]
     [InlineData("experimentRunState", "{experiment_run_processing/projection/experimentRunState}", "experiment_runs", "2025-02-01")]
-    [InlineData("tenantDailyBillableEvents", "{global_projections/projection/tenantDailyBillableEvents}", "TenantDailyBillableEvents", "2026-02-17")]
-    [InlineData("projectDailyBillableEvents", "{global_projections/projection/projectDailyBillableEvents}", "ProjectDailyBillableEvents", "2026-02-17")]
+    [InlineData(
+        "tenantDailyBillableEvents",
+        "{global_projections/projection/tenantDailyBillableEvents}",
+        "TenantDailyBillableEvents",
+        "2026-02-17")]
+    [InlineData(
+        "projectDailyBillableEvents",
+        "{global_projections/projection/projectDailyBillableEvents}",
+        "ProjectDailyBillableEvents",
+        "2026-02-17")]
     [InlineData("tenantDailyEventStats", "{global_projections/projection/tenantDailyEventStats}", "TenantDailyEventStats", "2026-02-16")]
     [InlineData("projectDailySdkUsage", "{global_projections/projection/projectDailySdkUsage}", "ProjectDailySdkUsage", "2026-02-16")]
     [InlineData("traceSummary", "{trace_processing/projection/traceSummary}", "trace_summaries", "2025-12-16")]

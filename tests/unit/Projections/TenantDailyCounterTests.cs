@@ -8,9 +8,17 @@ namespace ProjectionReplay.Projections;
 public sealed class TenantDailyCounterTests
 {
     private const string Span = "lw.obs.trace.span_received";
-    private const string Own = """{"key":"langwatch.sdk.name","value":{"stringValue":"lw"}},{"key":"langwatch.sdk.version","value":{"stringValue":"1"}},{"key":"langwatch.sdk.language","value":{"stringValue":"go"}}""";
-    private const string Telemetry = """{"key":"telemetry.sdk.name","value":{"stringValue":"my-langwatch-sdk"}},{"key":"telemetry.sdk.version","value":{"stringValue":"2"}},{"key":"telemetry.sdk.language","value":{"stringValue":"c"}}""";
-    private const string Foreign = """{"key":"telemetry.sdk.name","value":{"stringValue":"opentelemetry"}},{"key":"telemetry.sdk.version","value":{"stringValue":"2"}},{"key":"telemetry.sdk.language","value":{"stringValue":"c"}}""";
+    private const string Own =
+        """{"key":"langwatch.sdk.name","value":{"stringValue":"lw"}},{"key":"langwatch.sdk.version","value":{"stringValue":"1"}},"""
+        + """{"key":"langwatch.sdk.language","value":{"stringValue":"go"}}""";
+    private const string Telemetry =
+        """{"key":"telemetry.sdk.name","value":{"stringValue":"my-langwatch-sdk"}},"""
+        + """{"key":"telemetry.sdk.version","value":{"stringValue":"2"}},"""
+        + """{"key":"telemetry.sdk.language","value":{"stringValue":"c"}}""";
+    private const string Foreign =
+        """{"key":"telemetry.sdk.name","value":{"stringValue":"opentelemetry"}},"""
+        + """{"key":"telemetry.sdk.version","value":{"stringValue":"2"}},"""
+        + """{"key":"telemetry.sdk.language","value":{"stringValue":"c"}}""";
 
     [Fact]
     public async Task Billable_events_of_an_aggregate_are_counted_by_UTC_day()

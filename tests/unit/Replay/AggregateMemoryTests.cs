@@ -35,7 +35,11 @@ public sealed class AggregateMemoryTests
         for (var round = 0; round < 3; round++)
         {
             // Some are longer than what is laid aside at a time, and those before them fill it.
-            string[] ids = [.. Enumerable.Range(0, 2_000).Select(number => $"{number:D6}{new string((char)('a' + ((number + round) % 26)), number % 700 == 0 ? 70_000 : number % 97)}")];
+            string[] ids = [.. Enumerable.Range(0, 2_000).Select(number =>
+            {
+                var letter = (char)('a' + ((number + round) % 26));
+                return $"{number:D6}{new string(letter, number % 700 == 0 ? 70_000 : number % 97)}";
+            })];
             foreach (var id in ids)
             {
                 memory.Add(Prefix, Encoding.UTF8.GetBytes(id)).Keep(
@@ -43,7 +47,9 @@ public sealed class AggregateMemoryTests
             }
 
             Assert.Equal(ids, memory.Aggregates.Select(aggregate => aggregate.ToKey().AggregateId));
-            Assert.Equal(ids.Select(id => $"last:{id}"), memory.Aggregates.Select(aggregate => Encoding.UTF8.GetString(aggregate.Cutoff!.Value.Span)));
+            Assert.Equal(
+                ids.Select(id => $"last:{id}"),
+                memory.Aggregates.Select(aggregate => Encoding.UTF8.GetString(aggregate.Cutoff!.Value.Span)));
             memory.Clear();
         }
     }

@@ -77,6 +77,7 @@ public sealed class ShardKeysTests
     private static AggregateFilter Filter(ReplayShard shard, string types, params AggregateKey[] own)
     {
         string[] names = types.Length == 0 ? [] : types.Split(',');
-        return new AggregateFilter("tenant", names, own, ShardKeys.Of(new EventSelection("tenant", names, ["any"], DateTimeOffset.UnixEpoch, shard)));
+        return new AggregateFilter(
+            "tenant", names, own, ShardKeys.Of(new EventSelection("tenant", names, ["any"], DateTimeOffset.UnixEpoch, shard)));
     }
 }

@@ -39,7 +39,9 @@ public sealed class LedgerRowsTests
         var entries = rows.Read().ToList();
 
         Assert.Equal(20_000, entries.Count);
-        Assert.All(entries.Index(), entry => Assert.Equal(($"t:a:{entry.Index}", $"{entry.Index:D13}"), (entry.Item.AggregateKey, entry.Item.Cutoff)));
+        Assert.All(
+            entries.Index(),
+            entry => Assert.Equal(($"t:a:{entry.Index}", $"{entry.Index:D13}"), (entry.Item.AggregateKey, entry.Item.Cutoff)));
         var largest = JsonSerializer.Deserialize<Dictionary<string, int>>(entries[7_000].Contribution)!;
         Assert.Equal(40_000, largest.Count);
         Assert.All(largest.Values, count => Assert.Equal(7_000, count));

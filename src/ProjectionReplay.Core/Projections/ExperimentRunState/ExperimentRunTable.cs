@@ -34,7 +34,8 @@ internal static class ExperimentRunTable
         .UInt32("PassFailCount", row => row.State.PassFailCount)
         .Warn(
             state => StorableValue.IsFractional(state.TotalDurationMs) || StorableValue.IsFractional(state.Total),
-            "Some experiment runs come to a fraction in TotalDurationMs or Total, which are integer columns of experiment_runs. Halves were rounded up.");
+            "Some experiment runs come to a fraction in TotalDurationMs or Total, which are integer columns of experiment_runs. "
+                + "Halves were rounded up.");
 
     private static string RowId(in ProjectedState<ExperimentRun> row) =>
         $"experiment_run_state:{row.Aggregate.TenantId}:{row.State.RunId}";

@@ -63,7 +63,9 @@ internal sealed class TenantDailyBillableEventsProjection : FoldProjection<Billa
     {
         var number = UtcDay.Of(replayEvent);
         ref var day = ref _days[(int)((ulong)number % RecentDays)];
-        if (Volatile.Read(ref day) is { } known && known.Number == number && string.Equals(known.TenantId, replayEvent.TenantId, StringComparison.Ordinal))
+        if (Volatile.Read(ref day) is { } known
+            && known.Number == number
+            && string.Equals(known.TenantId, replayEvent.TenantId, StringComparison.Ordinal))
         {
             return known;
         }

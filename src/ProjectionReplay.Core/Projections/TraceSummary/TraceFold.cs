@@ -50,7 +50,9 @@ internal sealed class TraceFold
         var (source, span) = (workspace.Source, workspace.Span);
         var isInputWanted = source.IsRoot || trace.ComputedInput is null;
         var isOutputWanted = source.IsRoot || (!trace.OutputFromRootSpan && source.EndMs >= trace.OutputSpanEndTimeMs);
-        span.Begin(source, _always | (isInputWanted ? CanonicalParts.Input : CanonicalParts.Essence) | (isOutputWanted ? CanonicalParts.Output : CanonicalParts.Essence));
+        var inputParts = isInputWanted ? CanonicalParts.Input : CanonicalParts.Essence;
+        var outputParts = isOutputWanted ? CanonicalParts.Output : CanonicalParts.Essence;
+        span.Begin(source, _always | inputParts | outputParts);
         foreach (var canonicaliser in _canonicalisers) canonicaliser.Canonicalise(span);
 
         if (trace.TraceId.Length == 0) trace.TraceId = span.Text(source.TraceId);

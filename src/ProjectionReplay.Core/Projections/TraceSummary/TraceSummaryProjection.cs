@@ -69,7 +69,8 @@ internal sealed class TraceSummaryProjection(Lazy<ModelPrices> prices) : FoldPro
         catch (JsonException exception)
         {
             // Its message may quote the payload, so that only the position is passed on.
-            throw Invalid(replayEvent, "$", $"is not valid JSON (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1})");
+            throw Invalid(
+                replayEvent, "$", $"is not valid JSON (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1})");
         }
     }
 

@@ -41,7 +41,8 @@ internal static class TraceSummaryTable
         .PartitionedByWeekOf(row => row.State.CreatedAt)
         .Warn(
             state => StorableValue.IsFractional(state.TotalPromptTokenCount) || StorableValue.IsFractional(state.TotalCompletionTokenCount),
-            "Some traces come to a fraction in TotalPromptTokenCount or TotalCompletionTokenCount, which are integer columns of trace_summaries. Halves were rounded up.");
+            "Some traces come to a fraction in TotalPromptTokenCount or TotalCompletionTokenCount, "
+                + "which are integer columns of trace_summaries. Halves were rounded up.");
 
     /// <summary>A number that is not finite is stored as null, as JSON has no word for it.</summary>
     private static uint? Whole(in ProjectedState<Trace> row, string column, double? value) =>

@@ -18,7 +18,10 @@ internal sealed class CanonicalRun
         var all = Canonicalisers.Create(_names);
         new SpanReader(_names).Read(Encoding.UTF8.GetBytes(sample.ToJson()), _source);
         _span.Begin(_source, CanonicalParts.All);
-        foreach (var canonicaliser in all.Where(canonicaliser => only.Length == 0 || only.Contains(canonicaliser.GetType()))) canonicaliser.Canonicalise(_span);
+        foreach (var canonicaliser in all.Where(canonicaliser => only.Length == 0 || only.Contains(canonicaliser.GetType())))
+        {
+            canonicaliser.Canonicalise(_span);
+        }
     }
 
     /// <summary>What an attribute came to, as JSON; text as it is; null for none.</summary>

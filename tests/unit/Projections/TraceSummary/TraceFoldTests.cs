@@ -20,7 +20,8 @@ public sealed class TraceFoldTests
     [Fact]
     public void The_trace_lasts_from_its_first_start_to_its_last_end()
     {
-        var trace = TraceFolding.Fold(At(2000, 3000), At(1000, 1500), At(2500, 2600), new SampleSpan { StartMs = 0, EndMs = SampleSpan.Start * 2 });
+        var trace = TraceFolding.Fold(
+            At(2000, 3000), At(1000, 1500), At(2500, 2600), new SampleSpan { StartMs = 0, EndMs = SampleSpan.Start * 2 });
         Assert.Equal((SampleSpan.Start + 1000, 2000, 4u), (trace.OccurredAt, trace.TotalDurationMs, trace.SpanCount));
     }
 
@@ -52,7 +53,10 @@ public sealed class TraceFoldTests
     public void Output_is_that_of_the_last_root_or_else_of_the_child_that_ended_last()
     {
         var trace = TraceFolding.Fold(
-            Output("child", 2000).Child(), Output("root1", 1000), Output("root2", 500).Text("langwatch.input", "r2in"), Output("child2", 9000).Child().Text("langwatch.input", "cin"));
+            Output("child", 2000).Child(),
+            Output("root1", 1000),
+            Output("root2", 500).Text("langwatch.input", "r2in"),
+            Output("child2", 9000).Child().Text("langwatch.input", "cin"));
         Assert.Equal(("root2", true, SampleSpan.Start + 500), (trace.ComputedOutput, trace.OutputFromRootSpan, trace.OutputSpanEndTimeMs));
         Assert.Equal(("r2in", 9000), (trace.ComputedInput, trace.TotalDurationMs));
 
@@ -96,22 +100,28 @@ public sealed class TraceFoldTests
             .Text("ai.prompt", """{"prompt":"hi"}""")
             .Text("ai.response", """{"text":"yo","toolCalls":[]}""");
         var trace = TraceFolding.Fold(span);
-        Assert.Equal((5, 7, 0.000083, 7), (trace.TotalPromptTokenCount, trace.TotalCompletionTokenCount, trace.TotalCost, trace.TokensPerSecond));
-        Assert.Equal(("openai/gpt-4o", null, """[{"role":"assistant","content":"yo"},{"tool_calls":[]}]"""), (Assert.Single(trace.Models), trace.ComputedInput, trace.ComputedOutput));
+        Assert.Equal(
+            (5, 7, 0.000083, 7), (trace.TotalPromptTokenCount, trace.TotalCompletionTokenCount, trace.TotalCost, trace.TokensPerSecond));
+        Assert.Equal(
+            ("openai/gpt-4o", null, """[{"role":"assistant","content":"yo"},{"tool_calls":[]}]"""),
+            (Assert.Single(trace.Models), trace.ComputedInput, trace.ComputedOutput));
     }
 
     [Fact]
     public void Golden_spans_in_any_order_never_throw_and_add_up_to_the_same_sums()
     {
-        var traces = GoldenFiles.Events().Where(row => row.Aggregate.AggregateType == "trace" && row.EventType == "lw.obs.trace.span_received")
+        var traces = GoldenFiles.Events()
+            .Where(row => row.Aggregate.AggregateType == "trace" && row.EventType == "lw.obs.trace.span_received")
             .GroupBy(row => row.Aggregate).Select(rows => rows.ToArray()).ToArray();
         OneOf(traces).SelectMany(rows => Gen.Shuffle(rows).Select(shuffled => (Rows: rows, Shuffled: shuffled))).Sample(
             sample =>
             {
                 var (expected, actual) = (TraceFolding.Fold(sample.Rows), TraceFolding.Fold(sample.Shuffled));
                 Assert.Equal(
-                    (expected.SpanCount, expected.OccurredAt, expected.TotalPromptTokenCount, expected.ContainsErrorStatus, expected.ContainsOKStatus),
-                    (actual.SpanCount, actual.OccurredAt, actual.TotalPromptTokenCount, actual.ContainsErrorStatus, actual.ContainsOKStatus));
+                    (expected.SpanCount, expected.OccurredAt, expected.TotalPromptTokenCount,
+                        expected.ContainsErrorStatus, expected.ContainsOKStatus),
+                    (actual.SpanCount, actual.OccurredAt, actual.TotalPromptTokenCount,
+                        actual.ContainsErrorStatus, actual.ContainsOKStatus));
                 Assert.Equal(expected.Models, actual.Models);
             },
             iter: 300);
@@ -121,17 +131,25 @@ public sealed class TraceFoldTests
     public void Any_spans_in_any_order_never_throw()
     {
         var key = OneOf(
-            "langwatch.input", "langwatch.output", "langwatch.span.type", "langwatch.metrics", "metadata", "gen_ai.prompt", "gen_ai.completion", "gen_ai.prompt.0.role",
-            "gen_ai.prompt.0.content", "gen_ai.usage.input_tokens", "gen_ai.request.model", "ai.model", "ai.prompt", "ai.response", "ai.usage", "raw_input", "retrieval.documents",
-            "input.value", "output", "llm.invocation_parameters", "openinference.span.kind", "thread_id", "tag.tags", "error.message", "error.has_error");
+            "langwatch.input", "langwatch.output", "langwatch.span.type", "langwatch.metrics", "metadata",
+            "gen_ai.prompt", "gen_ai.completion", "gen_ai.prompt.0.role", "gen_ai.prompt.0.content",
+            "gen_ai.usage.input_tokens", "gen_ai.request.model", "ai.model", "ai.prompt", "ai.response", "ai.usage",
+            "raw_input", "retrieval.documents", "input.value", "output", "llm.invocation_parameters",
+            "openinference.span.kind", "thread_id", "tag.tags", "error.message", "error.has_error");
         var value = OneOf(
-            """{"stringValue":"x"}""", """{"stringValue":""}""", """{"stringValue":"{\"type\":\"chat_messages\",\"value\":[{\"message\":{\"role\":\"system\",\"content\":\"s\"}}]}"}""",
-            """{"stringValue":"[{\"role\":\"user\",\"content\":[{\"text\":\"x\"}]}]"}""", """{"stringValue":"{\"labels\":[1],\"user_id\":\"u\"}"}""", """{"stringValue":"[null]"}""",
-            """{"intValue":"5"}""", """{"intValue":0}""", """{"doubleValue":"Infinity"}""", """{"boolValue":true}""", """{"arrayValue":{}}""", """{"arrayValue":{"values":[{"stringValue":"a"},{}]}}""",
+            """{"stringValue":"x"}""", """{"stringValue":""}""",
+            """{"stringValue":"{\"type\":\"chat_messages\",\"value\":[{\"message\":{\"role\":\"system\",\"content\":\"s\"}}]}"}""",
+            """{"stringValue":"[{\"role\":\"user\",\"content\":[{\"text\":\"x\"}]}]"}""",
+            """{"stringValue":"{\"labels\":[1],\"user_id\":\"u\"}"}""", """{"stringValue":"[null]"}""",
+            """{"intValue":"5"}""", """{"intValue":0}""", """{"doubleValue":"Infinity"}""", """{"boolValue":true}""",
+            """{"arrayValue":{}}""", """{"arrayValue":{"values":[{"stringValue":"a"},{}]}}""",
             """{"kvlistValue":{"values":[{"key":"a","value":{"intValue":1}}]}}""", """{"bytesValue":"AQI="}""", "{}", "[]");
         var span =
             // An indexed attribute that is a value and an object is a fault: such spans are not well-formed.
-            from attributes in Gen.Select(key, value).Where(pair => !pair.Item1.Contains(".0.", StringComparison.Ordinal) || !pair.Item2.Contains("kvlist", StringComparison.Ordinal)).Array[0, 8]
+            from attributes in Gen.Select(key, value)
+                .Where(pair => !pair.Item1.Contains(".0.", StringComparison.Ordinal)
+                    || !pair.Item2.Contains("kvlist", StringComparison.Ordinal))
+                .Array[0, 8]
             from scope in OneOf("ai", "@mastra/otel", "strands.telemetry.tracer", "openinference.instrumentation.haystack", "other")
             from name in OneOf("ai.generateText", "ai.embed", "x")
             from happened in OneOf("gen_ai.choice", "gen_ai.user.message", "exception", "first_token", "gen_ai.content.chunk").Array[0, 4]
@@ -163,7 +181,15 @@ public sealed class TraceFoldTests
             from start in Gen.Int[0, row.Payload.Length]
             from length in Gen.Int[0, 40]
             from put in piece
-            select row with { Payload = [.. row.Payload.AsSpan(0, start), .. Encoding.UTF8.GetBytes(put), .. row.Payload.AsSpan(Math.Min(start + length, row.Payload.Length))] };
+            select row with
+            {
+                Payload =
+                [
+                    .. row.Payload.AsSpan(0, start),
+                    .. Encoding.UTF8.GetBytes(put),
+                    .. row.Payload.AsSpan(Math.Min(start + length, row.Payload.Length)),
+                ],
+            };
 
         // A value in place of a value keeps it JSON, so that more than the parser is put to the test.
         var replaced =
@@ -197,8 +223,10 @@ public sealed class TraceFoldTests
             var fold = new TraceFold(new(TraceFolding.Prices), CanonicalParts.All);
             foreach (var row in rows.Where(row => row.EventType == "lw.obs.trace.span_received")) fold.Apply(eager, row.ToReplayEvent());
             Assert.Equal(
-                (lazy.ComputedInput, lazy.ComputedOutput, lazy.TotalCost, lazy.ErrorMessage, lazy.TimeToFirstTokenMs, lazy.OutputFromRootSpan),
-                (eager.ComputedInput, eager.ComputedOutput, eager.TotalCost, eager.ErrorMessage, eager.TimeToFirstTokenMs, eager.OutputFromRootSpan));
+                (lazy.ComputedInput, lazy.ComputedOutput, lazy.TotalCost,
+                    lazy.ErrorMessage, lazy.TimeToFirstTokenMs, lazy.OutputFromRootSpan),
+                (eager.ComputedInput, eager.ComputedOutput, eager.TotalCost,
+                    eager.ErrorMessage, eager.TimeToFirstTokenMs, eager.OutputFromRootSpan));
             Assert.Equal(lazy.Attributes, eager.Attributes);
             Assert.Equal(lazy.Models, eager.Models);
         }
@@ -207,7 +235,11 @@ public sealed class TraceFoldTests
     /// <summary>Puts something in place of the value that follows one of the colons.</summary>
     private static string ReplaceValue(string json, int number, string put)
     {
-        var values = Regex.Matches(json, """(?<=":)("(\\.|[^"\\])*"|\[\]|\{\}|[0-9.]+|null|true|false|\{"values":\[[^\[\]]*\]\})""", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(10));
+        var values = Regex.Matches(
+            json,
+            """(?<=":)("(\\.|[^"\\])*"|\[\]|\{\}|[0-9.]+|null|true|false|\{"values":\[[^\[\]]*\]\})""",
+            RegexOptions.ExplicitCapture,
+            TimeSpan.FromSeconds(10));
         var value = values[number % values.Count];
         return string.Concat(json.AsSpan(0, value.Index), put, json.AsSpan(value.Index + value.Length));
     }
@@ -220,6 +252,9 @@ public sealed class TraceFoldTests
 
     private static SampleSpan Output(string text, long end) => At(0, end).Text("langwatch.output", text);
 
-    private static EventLogRow Topic(long timestamp, string topicId, string subtopicId) =>
-        SampleEvent.Of("lw.obs.trace.topic_assigned", $$"""{"topicId":{{topicId}},"subtopicId":{{subtopicId}},"topicName":"x"}""") with { Timestamp = timestamp };
+    private static EventLogRow Topic(long timestamp, string topicId, string subtopicId)
+    {
+        var payload = $$"""{"topicId":{{topicId}},"subtopicId":{{subtopicId}},"topicName":"x"}""";
+        return SampleEvent.Of("lw.obs.trace.topic_assigned", payload) with { Timestamp = timestamp };
+    }
 }

@@ -135,7 +135,8 @@ internal sealed class CanonicalSpan(AttributeNames names)
     }
 
     /// <summary>What an attribute came to in the end: what was set, else what is left in the bag.</summary>
-    public bool TryGetFinal(AttributeName name, out AttributeValue value) => _set.TryGet(name, out value) || _span.Attributes.TryGet(name, out value);
+    public bool TryGetFinal(AttributeName name, out AttributeValue value) =>
+        _set.TryGet(name, out value) || _span.Attributes.TryGet(name, out value);
 
     /// <summary>What the first of some attributes came to that there is in the end.</summary>
     public bool TryGetFinal(out AttributeValue value, params ReadOnlySpan<AttributeName> candidates)

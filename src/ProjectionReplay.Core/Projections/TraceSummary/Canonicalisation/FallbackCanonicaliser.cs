@@ -28,7 +28,10 @@ internal sealed class FallbackCanonicaliser(AttributeNames names) : ICanonicalis
     public void Canonicalise(CanonicalSpan span)
     {
         if (span.Has(names.SpanType)) return;
-        if (span.Is(_operation, "ai.toolCall") || span.Has(_toolName) || span.Is(names.Operation, "tool")) span.Set(names.SpanType, SpanTypes.Tool);
+        if (span.Is(_operation, "ai.toolCall") || span.Has(_toolName) || span.Is(names.Operation, "tool"))
+        {
+            span.Set(names.SpanType, SpanTypes.Tool);
+        }
         else if (span.HasAny(_agents)) span.Set(names.SpanType, SpanTypes.Agent);
         else if (span.HasAny(_models)) span.Set(names.SpanType, SpanTypes.Llm);
     }

@@ -46,7 +46,11 @@ internal sealed class GenAiCanonicaliser(AttributeNames names) : ICanonicaliser
 
     private void ReadInstruction(CanonicalSpan span)
     {
-        if (!span.Wants(CanonicalParts.Details) || span.Has(names.SystemInstruction) || !span.TryGet(out var messages, names.InputMessages)) return;
+        if (!span.Wants(CanonicalParts.Details) || span.Has(names.SystemInstruction) || !span.TryGet(out var messages, names.InputMessages))
+        {
+            return;
+        }
+
         var value = span.Parsed(messages);
         if (value.Kind == EcmaScriptKind.List && Messages.InstructionOf(value.List) is { } text) span.Set(names.SystemInstruction, text);
     }
@@ -71,10 +75,17 @@ internal sealed class GenAiCanonicaliser(AttributeNames names) : ICanonicaliser
         if (!span.TryParseContainer(invocation, out var json) || json.Kind != EcmaScriptKind.Record) return;
         foreach (var (parameter, name) in Parameters.Zip(_parameters))
         {
-            if (json.Record.TryGet(parameter, out var value) && CanonicalSpan.NumberOf(value) is { } number) span.Set(name, AttributeValue.From(number));
+            if (json.Record.TryGet(parameter, out var value) && CanonicalSpan.NumberOf(value) is { } number)
+            {
+                span.Set(name, AttributeValue.From(number));
+            }
         }
 
-        if (json.Record.TryGet("n", out var n) && CanonicalSpan.NumberOf(n) is { } count && count != 1) span.Set(_choices, AttributeValue.From(count));
+        if (json.Record.TryGet("n", out var n) && CanonicalSpan.NumberOf(n) is { } count && count != 1)
+        {
+            span.Set(_choices, AttributeValue.From(count));
+        }
+
         if (json.Record.TryGet("stop", out var stop) && stop.Kind != EcmaScriptKind.Null) SetStops(span, stop);
     }
 

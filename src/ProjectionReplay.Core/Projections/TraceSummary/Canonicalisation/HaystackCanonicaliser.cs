@@ -22,10 +22,24 @@ internal sealed class HaystackCanonicaliser(AttributeNames names) : ICanonicalis
 
     private static EcmaScriptValue ReadContext(EcmaScriptValue found)
     {
-        if (found.Kind != EcmaScriptKind.Record || !found.Record.TryGet("document", out var document) || document.Kind != EcmaScriptKind.Record) return default;
-        if (!document.Record.TryGet("content", out var content) || content is not { Kind: EcmaScriptKind.Text, Text.Length: > 0 }) return default;
+        if (found.Kind != EcmaScriptKind.Record
+            || !found.Record.TryGet("document", out var document)
+            || document.Kind != EcmaScriptKind.Record)
+        {
+            return default;
+        }
+
+        if (!document.Record.TryGet("content", out var content) || content is not { Kind: EcmaScriptKind.Text, Text.Length: > 0 })
+        {
+            return default;
+        }
+
         var context = new EcmaScriptRecord();
-        if (document.Record.TryGet("id", out var id) && id is { Kind: EcmaScriptKind.Text, Text.Length: > 0 }) context.Set("document_id", id);
+        if (document.Record.TryGet("id", out var id) && id is { Kind: EcmaScriptKind.Text, Text.Length: > 0 })
+        {
+            context.Set("document_id", id);
+        }
+
         context.Set("content", content);
         return EcmaScriptValue.From(context);
     }

@@ -8,7 +8,8 @@ internal sealed class LangWatchCanonicaliser(AttributeNames names) : ICanonicali
 {
     private const string ChatMessages = "chat_messages";
 
-    private readonly AttributeName[] _threads = names.Of("langwatch.thread.id", "langwatch.thread_id", "thread_id", "langwatch.langgraph.thread_id");
+    private readonly AttributeName[] _threads =
+        names.Of("langwatch.thread.id", "langwatch.thread_id", "thread_id", "langwatch.langgraph.thread_id");
     private readonly AttributeName[] _users = names.Of("langwatch.user.id", "langwatch.user_id", "user_id");
     private readonly AttributeName[] _customers = names.Of("langwatch.customer.id", "langwatch.customer_id", "customer_id");
     private readonly AttributeName[] _contexts = names.Of("langwatch.rag.contexts", "langwatch.rag_contexts");
@@ -36,8 +37,18 @@ internal sealed class LangWatchCanonicaliser(AttributeNames names) : ICanonicali
 
     private void ReadMetadata(CanonicalSpan span)
     {
-        if (!span.TryGet(out var attribute, _metadata) || !span.TryParseContainer(attribute, out var metadata) || metadata.Kind != EcmaScriptKind.Record) return;
-        if (metadata.Record.TryGet("labels", out var labels) && labels.Kind == EcmaScriptKind.List) span.SetIfAbsent(names.Labels, AttributeValue.JsonOf(labels));
+        if (!span.TryGet(out var attribute, _metadata)
+            || !span.TryParseContainer(attribute, out var metadata)
+            || metadata.Kind != EcmaScriptKind.Record)
+        {
+            return;
+        }
+
+        if (metadata.Record.TryGet("labels", out var labels) && labels.Kind == EcmaScriptKind.List)
+        {
+            span.SetIfAbsent(names.Labels, AttributeValue.JsonOf(labels));
+        }
+
         SetIdentity(names.User, "user_id", "userId");
         SetIdentity(names.Conversation, "thread_id", "threadId");
         SetIdentity(names.Customer, "customer_id", "customerId");
@@ -102,8 +113,10 @@ internal sealed class LangWatchCanonicaliser(AttributeNames names) : ICanonicali
         {
             if (type == "json" && value.Kind == EcmaScriptKind.List)
             {
-                var content = string.Join('\n', value.List.Select(item => item.Kind == EcmaScriptKind.Text ? item.Text : EcmaScriptJson.Stringify(item)));
-                span.Set(names.OutputMessages, AttributeValue.From(EcmaScriptValue.From([EcmaScriptValue.From(Messages.Of("assistant", EcmaScriptValue.From(content)))])));
+                var content = string.Join(
+                    '\n', value.List.Select(item => item.Kind == EcmaScriptKind.Text ? item.Text : EcmaScriptJson.Stringify(item)));
+                var answer = EcmaScriptValue.From(Messages.Of("assistant", EcmaScriptValue.From(content)));
+                span.Set(names.OutputMessages, AttributeValue.From(EcmaScriptValue.From([answer])));
             }
 
             span.Set(names.Output, raw);
@@ -117,11 +130,17 @@ internal sealed class LangWatchCanonicaliser(AttributeNames names) : ICanonicali
         SetPositive(names.InputTokens, "promptTokens");
         SetPositive(names.OutputTokens, "completionTokens");
         SetPositive(_cost, "cost");
-        if (value.Record.TryGet("tokensEstimated", out var estimated) && estimated is { Kind: EcmaScriptKind.Boolean, Boolean: true }) span.Set(_estimated, AttributeValue.From(true));
+        if (value.Record.TryGet("tokensEstimated", out var estimated) && estimated is { Kind: EcmaScriptKind.Boolean, Boolean: true })
+        {
+            span.Set(_estimated, AttributeValue.From(true));
+        }
 
         void SetPositive(AttributeName name, string key)
         {
-            if (value.Record.TryGet(key, out var number) && number is { Kind: EcmaScriptKind.Number, Number: > 0 }) span.SetIfAbsent(name, AttributeValue.From(number.Number));
+            if (value.Record.TryGet(key, out var number) && number is { Kind: EcmaScriptKind.Number, Number: > 0 })
+            {
+                span.SetIfAbsent(name, AttributeValue.From(number.Number));
+            }
         }
     }
 
@@ -130,7 +149,11 @@ internal sealed class LangWatchCanonicaliser(AttributeNames names) : ICanonicali
     {
         (type, value) = ("", default);
         if (json.Kind != EcmaScriptKind.Record) return false;
-        if (!json.Record.TryGet("type", out var name) || name.Kind != EcmaScriptKind.Text || !json.Record.TryGet("value", out value)) return false;
+        if (!json.Record.TryGet("type", out var name) || name.Kind != EcmaScriptKind.Text || !json.Record.TryGet("value", out value))
+        {
+            return false;
+        }
+
         type = name.Text;
         return true;
     }

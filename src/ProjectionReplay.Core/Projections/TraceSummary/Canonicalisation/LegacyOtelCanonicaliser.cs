@@ -32,8 +32,16 @@ internal sealed class LegacyOtelCanonicaliser(AttributeNames names) : ICanonical
     {
         if (!span.Has(names.SpanType)) SetType(span);
         if (span.TryTake(out var input, _inputs) && span.Wants(CanonicalParts.Input)) span.SetIfAbsent(names.Input, Parsed(span, input));
-        if (span.TryTake(out var output, _outputs) && span.Wants(CanonicalParts.Output)) span.SetIfAbsent(names.Output, Parsed(span, output));
-        if (span.TryTake(out var arguments, _toolArguments) && span.Wants(CanonicalParts.Input)) span.SetIfAbsent(names.Input, Parsed(span, arguments));
+        if (span.TryTake(out var output, _outputs) && span.Wants(CanonicalParts.Output))
+        {
+            span.SetIfAbsent(names.Output, Parsed(span, output));
+        }
+
+        if (span.TryTake(out var arguments, _toolArguments) && span.Wants(CanonicalParts.Input))
+        {
+            span.SetIfAbsent(names.Input, Parsed(span, arguments));
+        }
+
         if (span.Wants(CanonicalParts.Details)) SetErrorType(span);
     }
 
@@ -49,8 +57,15 @@ internal sealed class LegacyOtelCanonicaliser(AttributeNames names) : ICanonical
             }
         }
 
-        if (span.TryTake(out var request, _requestType) && (span.Is(request, "chat") || span.Is(request, "completion"))) span.InferType(SpanTypes.Llm);
-        if (span.Is(_operation, "ai.toolCall") || span.Has(_toolName)) span.SetIfAbsent(names.SpanType, AttributeValue.From(SpanTypes.Tool));
+        if (span.TryTake(out var request, _requestType) && (span.Is(request, "chat") || span.Is(request, "completion")))
+        {
+            span.InferType(SpanTypes.Llm);
+        }
+
+        if (span.Is(_operation, "ai.toolCall") || span.Has(_toolName))
+        {
+            span.SetIfAbsent(names.SpanType, AttributeValue.From(SpanTypes.Tool));
+        }
     }
 
     private void SetErrorType(CanonicalSpan span)

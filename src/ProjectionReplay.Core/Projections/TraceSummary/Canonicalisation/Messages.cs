@@ -56,7 +56,10 @@ internal static class Messages
     /// <summary>Sets what the system told the model, as its first message has it.</summary>
     public static void SetInstruction(CanonicalSpan span, AttributeNames names, List<EcmaScriptValue> messages)
     {
-        if (span.Wants(CanonicalParts.Details) && InstructionOf(messages) is { } text) span.SetIfAbsent(names.SystemInstruction, AttributeValue.From(text));
+        if (span.Wants(CanonicalParts.Details) && InstructionOf(messages) is { } text)
+        {
+            span.SetIfAbsent(names.SystemInstruction, AttributeValue.From(text));
+        }
     }
 
     /// <summary>A message.</summary>
@@ -81,7 +84,11 @@ internal static class Messages
     private static List<EcmaScriptValue> Of(CanonicalSpan span, in AttributeValue attribute, string role)
     {
         var value = span.Parsed(attribute);
-        if (value.Kind == EcmaScriptKind.Record && value.Record.TryGet("messages", out var inner) && inner.Kind == EcmaScriptKind.List) value = inner;
+        if (value.Kind == EcmaScriptKind.Record && value.Record.TryGet("messages", out var inner) && inner.Kind == EcmaScriptKind.List)
+        {
+            value = inner;
+        }
+
         return value.Kind == EcmaScriptKind.List ? Unwrap(value.List) : [EcmaScriptValue.From(Of(role, value))];
     }
 
@@ -90,7 +97,11 @@ internal static class Messages
     {
         if (messages is not [{ Kind: EcmaScriptKind.Record } first, ..]) return null;
         if (!first.Record.TryGet("role", out var role) || role is not { Kind: EcmaScriptKind.Text, Text: "system" }) return null;
-        if (!first.Record.TryGet("content", out var content) || content.Kind == EcmaScriptKind.Null) first.Record.TryGet("parts", out content);
+        if (!first.Record.TryGet("content", out var content) || content.Kind == EcmaScriptKind.Null)
+        {
+            first.Record.TryGet("parts", out content);
+        }
+
         return content.Kind switch
         {
             EcmaScriptKind.Text => content.Text,

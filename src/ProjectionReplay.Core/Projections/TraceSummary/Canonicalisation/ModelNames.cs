@@ -10,7 +10,8 @@ internal static class ModelNames
     /// <param name="names">The names.</param>
     /// <param name="source">The attribute that has it; taken in any case.</param>
     /// <param name="read">Makes a name of it, or none.</param>
-    public static void Take(CanonicalSpan span, AttributeNames names, AttributeName source, Func<CanonicalSpan, AttributeValue, AttributeValue> read)
+    public static void Take(
+        CanonicalSpan span, AttributeNames names, AttributeName source, Func<CanonicalSpan, AttributeValue, AttributeValue> read)
     {
         if (span.Has(names.RequestModel) || span.Has(names.ResponseModel) || !span.TryTake(out var value, source)) return;
         var model = read(span, value);

@@ -14,7 +14,11 @@ internal sealed class OpenInferenceCanonicaliser(AttributeNames names) : ICanoni
     public void Canonicalise(CanonicalSpan span)
     {
         var isTyped = span.TryGet(out var type, names.SpanType) && SpanTypes.Find(span, type) is not null;
-        if (!isTyped && span.TryTake(out var kind, _kind) && SpanTypes.Find(span, kind, ignoreCase: true) is { } known) span.Set(names.SpanType, known);
+        if (!isTyped && span.TryTake(out var kind, _kind) && SpanTypes.Find(span, kind, ignoreCase: true) is { } known)
+        {
+            span.Set(names.SpanType, known);
+        }
+
         if (span.TryTake(out var user, _user) && SpanPayload.IsFilled(user)) span.SetIfAbsent(names.User, user);
         if (span.TryTake(out var session, _session) && SpanPayload.IsFilled(session)) span.SetIfAbsent(names.Conversation, session);
         if (span.TryTake(out var tags, _tags)) span.SetIfAbsent(names.Labels, AsText(tags));

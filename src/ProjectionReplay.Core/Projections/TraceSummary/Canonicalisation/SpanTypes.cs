@@ -21,7 +21,8 @@ internal static class SpanTypes
     private static readonly string[] Claimable = [Span, Llm, Tool, Agent, Rag, Server, Client, Producer, Consumer];
 
     /// <summary>Whether a span came as one that judges others.</summary>
-    public static bool IsJudge(CanonicalSpan span, Decoding.AttributeNames names) => span.Is(names.SpanType, Evaluation) || span.Is(names.SpanType, Guardrail);
+    public static bool IsJudge(CanonicalSpan span, Decoding.AttributeNames names) =>
+        span.Is(names.SpanType, Evaluation) || span.Is(names.SpanType, Guardrail);
 
     /// <summary>Finds a type that a span may claim.</summary>
     /// <param name="span">The span.</param>

@@ -55,16 +55,35 @@ internal sealed class VercelCanonicaliser(AttributeNames names) : ICanonicaliser
     {
         if (!span.TryParseContainer(attribute, out var model) || model.Kind != EcmaScriptKind.Record) return default;
         if (!model.Record.TryGet("id", out var id) || id.Kind != EcmaScriptKind.Text || EcmaScriptText.IsBlank(id.Text)) return default;
-        if (!model.Record.TryGet("provider", out var provider) || provider.Kind != EcmaScriptKind.Text || EcmaScriptText.IsBlank(provider.Text)) return AttributeValue.From(id.Text);
+        if (!model.Record.TryGet("provider", out var provider)
+            || provider.Kind != EcmaScriptKind.Text
+            || EcmaScriptText.IsBlank(provider.Text))
+        {
+            return AttributeValue.From(id.Text);
+        }
+
         var vendor = provider.Text.Split('.')[0];
         return AttributeValue.From(vendor.Length == 0 ? id.Text : $"{vendor}/{id.Text}");
     }
 
     private void TakeUsage(CanonicalSpan span)
     {
-        if (!span.TryTake(out var attribute, _usage) || !span.TryParseContainer(attribute, out var usage) || usage.Kind != EcmaScriptKind.Record) return;
-        if (usage.Record.TryGet("promptTokens", out var prompt) && CanonicalSpan.NumberOf(prompt) is { } input) span.Set(names.InputTokens, AttributeValue.From(input));
-        if (usage.Record.TryGet("completionTokens", out var completion) && CanonicalSpan.NumberOf(completion) is { } output) span.Set(names.OutputTokens, AttributeValue.From(output));
+        if (!span.TryTake(out var attribute, _usage)
+            || !span.TryParseContainer(attribute, out var usage)
+            || usage.Kind != EcmaScriptKind.Record)
+        {
+            return;
+        }
+
+        if (usage.Record.TryGet("promptTokens", out var prompt) && CanonicalSpan.NumberOf(prompt) is { } input)
+        {
+            span.Set(names.InputTokens, AttributeValue.From(input));
+        }
+
+        if (usage.Record.TryGet("completionTokens", out var completion) && CanonicalSpan.NumberOf(completion) is { } output)
+        {
+            span.Set(names.OutputTokens, AttributeValue.From(output));
+        }
     }
 
     private void TakePrompt(CanonicalSpan span)
@@ -79,7 +98,9 @@ internal sealed class VercelCanonicaliser(AttributeNames names) : ICanonicaliser
         if (!span.TryTake(out var attribute, _promptMessages, _prompt) || !span.Wants(CanonicalParts.Input)) return;
         var prompt = span.Parsed(attribute);
         span.Set(names.InputMessages, AttributeValue.From(
-            prompt.Kind is EcmaScriptKind.Record or EcmaScriptKind.List ? prompt : EcmaScriptValue.From([EcmaScriptValue.From(Messages.Of("user", prompt))])));
+            prompt.Kind is EcmaScriptKind.Record or EcmaScriptKind.List
+                ? prompt
+                : EcmaScriptValue.From([EcmaScriptValue.From(Messages.Of("user", prompt))])));
     }
 
     private void TakeResponse(CanonicalSpan span)
@@ -104,7 +125,11 @@ internal sealed class VercelCanonicaliser(AttributeNames names) : ICanonicaliser
     private static List<EcmaScriptValue> MessagesOf(EcmaScriptRecord response)
     {
         var messages = new List<EcmaScriptValue>();
-        if (response.TryGet("text", out var text) && text is { Kind: EcmaScriptKind.Text, Text.Length: > 0 }) messages.Add(EcmaScriptValue.From(Messages.Of("assistant", text)));
+        if (response.TryGet("text", out var text) && text is { Kind: EcmaScriptKind.Text, Text.Length: > 0 })
+        {
+            messages.Add(EcmaScriptValue.From(Messages.Of("assistant", text)));
+        }
+
         if (response.TryGet("toolCalls", out var calls) && calls.Kind == EcmaScriptKind.List)
         {
             var message = new EcmaScriptRecord();

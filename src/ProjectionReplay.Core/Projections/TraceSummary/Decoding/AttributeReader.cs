@@ -28,7 +28,11 @@ internal sealed class AttributeReader(AttributeNames names)
         var list = reader;
         var isPlain = true;
         EcmaScriptRecord? indexed = null;
-        while (isPlain && reader.Read() && reader.TokenType != JsonTokenType.EndArray) isPlain = TryReadEntry(ref reader, payload, table, ref indexed);
+        while (isPlain && reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+        {
+            isPlain = TryReadEntry(ref reader, payload, table, ref indexed);
+        }
+
         if (isPlain)
         {
             if (indexed is not null) SetIndexed(indexed, path, table);

@@ -27,7 +27,11 @@ internal static class IndexedAttributes
     public static EcmaScriptRecord Rebuild(EcmaScriptRecord attributes, JsonPath path)
     {
         var result = new EcmaScriptRecord();
-        foreach (var (prefix, list) in Gather(attributes, path, result)) result.Set(prefix, EcmaScriptValue.From(EcmaScriptJson.Stringify(list)));
+        foreach (var (prefix, list) in Gather(attributes, path, result))
+        {
+            result.Set(prefix, EcmaScriptValue.From(EcmaScriptJson.Stringify(list)));
+        }
+
         return result;
     }
 
@@ -92,7 +96,8 @@ internal static class IndexedAttributes
         /// <summary>Whether the indices are 0, 1, 2 and so on, and every element has the same members.</summary>
         public bool IsWhole =>
             _elements.Keys.Order().Select((index, position) => index == position).All(isNext => isNext)
-            && _elements.Values.All(members => new HashSet<string>(members.Keys, StringComparer.Ordinal).SetEquals(_elements.GetAt(0).Value.Keys));
+            && _elements.Values.All(
+                members => new HashSet<string>(members.Keys, StringComparer.Ordinal).SetEquals(_elements.GetAt(0).Value.Keys));
 
         public void Add(double index, string remainder, EcmaScriptValue value)
         {
@@ -115,7 +120,9 @@ internal static class IndexedAttributes
                 {
                     if (!TryPlace(record, remainder.Split('.'), value))
                     {
-                        throw path.Fault($"has an attribute under '{prefix}.{list.Count.ToString(CultureInfo.InvariantCulture)}' that is both a value and an object");
+                        throw path.Fault(
+                            $"has an attribute under '{prefix}.{list.Count.ToString(CultureInfo.InvariantCulture)}' "
+                                + "that is both a value and an object");
                     }
                 }
 

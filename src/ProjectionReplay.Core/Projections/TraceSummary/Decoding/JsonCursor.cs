@@ -38,7 +38,11 @@ internal static class JsonCursor
     /// <summary>Whether the value in hand counts as true in JavaScript. The reader is left at its end.</summary>
     public static bool SkipTruthy(this ref Utf8JsonReader reader, ReadOnlySpan<byte> payload)
     {
-        if (reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray)) return OtlpValue.IsTruthy(reader.ReadValue(payload));
+        if (reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray))
+        {
+            return OtlpValue.IsTruthy(reader.ReadValue(payload));
+        }
+
         reader.Skip();
         return true;
     }
@@ -52,7 +56,8 @@ internal static class JsonCursor
             case JsonTokenType.String when !reader.ValueIsEscaped:
                 return OtlpInteger.ToMilliseconds(OtlpInteger.Parse(reader.ValueSpan));
             case JsonTokenType.String:
-                return OtlpInteger.ToMilliseconds(EcmaScriptNumberText.ParseIntegerPrefix(PayloadText.Decode(reader.ValueSpan, isEscaped: true)));
+                return OtlpInteger.ToMilliseconds(
+                    EcmaScriptNumberText.ParseIntegerPrefix(PayloadText.Decode(reader.ValueSpan, isEscaped: true)));
             case JsonTokenType.Number:
                 return OtlpInteger.ToMilliseconds(double.Parse(reader.ValueSpan, NumberStyles.Float, CultureInfo.InvariantCulture));
             case JsonTokenType.StartObject:

@@ -78,7 +78,9 @@ internal static class OtlpValue
 
         if (record.TryGet("boolValue", out var flag) && flag.Kind != EcmaScriptKind.Null)
         {
-            scalar = new(flag.Kind == EcmaScriptKind.Text ? EcmaScriptValue.From(string.Equals(flag.Text, "true", StringComparison.OrdinalIgnoreCase)) : flag);
+            scalar = new(flag.Kind == EcmaScriptKind.Text
+                ? EcmaScriptValue.From(string.Equals(flag.Text, "true", StringComparison.OrdinalIgnoreCase))
+                : flag);
             return true;
         }
 
@@ -89,14 +91,17 @@ internal static class OtlpValue
         }
 
         if (!record.TryGet("doubleValue", out var number) || !IsTruthy(number)) return false;
-        scalar = new(number.Kind == EcmaScriptKind.Text ? EcmaScriptValue.From(EcmaScriptNumberText.ParseFloatPrefix(number.Text)) : number);
+        scalar = new(
+            number.Kind == EcmaScriptKind.Text ? EcmaScriptValue.From(EcmaScriptNumberText.ParseFloatPrefix(number.Text)) : number);
         return true;
     }
 
     private static EcmaScriptValue DecodeInteger(EcmaScriptValue integer, JsonPath path)
     {
         if (integer.Kind == EcmaScriptKind.Text) return EcmaScriptValue.From(EcmaScriptNumberText.ParseIntegerPrefix(integer.Text));
-        return integer.Kind == EcmaScriptKind.Record && integer.Record.TryGet("high", out var high) && integer.Record.TryGet("low", out var low)
+        return integer.Kind == EcmaScriptKind.Record
+            && integer.Record.TryGet("high", out var high)
+            && integer.Record.TryGet("low", out var low)
             ? EcmaScriptValue.From(OtlpInteger.Combine(high, low, path))
             : integer;
     }

@@ -18,7 +18,10 @@ internal sealed class ResourceAttributes
     ];
 
     private static readonly string[] MachineryPrefixes =
-        ["host.", "process.", "telemetry.", "service.", "os.", "container.", "k8s.", "cloud.", "deployment.", "device.", "faas.", "webengine."];
+    [
+        "host.", "process.", "telemetry.", "service.", "os.", "container.", "k8s.",
+        "cloud.", "deployment.", "device.", "faas.", "webengine.",
+    ];
 
     private readonly byte[] _json;
 
@@ -57,7 +60,12 @@ internal sealed class ResourceAttributes
 
         foreach (var (key, value) in resource)
         {
-            if (!AttributeValue.IsScalar(value) || Array.Exists(MachineryPrefixes, prefix => key.StartsWith(prefix, StringComparison.Ordinal))) continue;
+            if (!AttributeValue.IsScalar(value)
+                || Array.Exists(MachineryPrefixes, prefix => key.StartsWith(prefix, StringComparison.Ordinal)))
+            {
+                continue;
+            }
+
             selected.Set(key, value);
         }
 

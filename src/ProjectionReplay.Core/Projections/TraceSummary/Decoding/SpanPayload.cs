@@ -48,7 +48,9 @@ internal sealed class SpanPayload
     public bool Is(in AttributeValue value, string ascii)
     {
         if (value.Kind != AttributeKind.Text) return false;
-        return value.IsInPayload && !value.IsEscaped ? Ascii.Equals(Raw(value), ascii) : string.Equals(Text(value), ascii, StringComparison.Ordinal);
+        return value.IsInPayload && !value.IsEscaped
+            ? Ascii.Equals(Raw(value), ascii)
+            : string.Equals(Text(value), ascii, StringComparison.Ordinal);
     }
 
     /// <summary>Whether an attribute is text that is not empty.</summary>
@@ -129,7 +131,11 @@ internal sealed class SpanPayload
             if (!TryParse(characters.AsSpan(0, length), isContainer, out json)) return false;
 
             // With white space around it a container may be JSON to one way of reading and not to the other.
-            if (characters[0] is '{' or '[' && characters[length - 1] is '}' or ']') _parsed[_parsedCount++ % _parsed.Length] = (text.Start, json);
+            if (characters[0] is '{' or '[' && characters[length - 1] is '}' or ']')
+            {
+                _parsed[_parsedCount++ % _parsed.Length] = (text.Start, json);
+            }
+
             return true;
         }
         finally
@@ -154,7 +160,9 @@ internal sealed class SpanPayload
     private bool MayStartJson(in AttributeValue text)
     {
         if (!text.IsInPayload) return true;
-        return !Raw(text).IsEmpty && Raw(text)[0] is (byte)'{' or (byte)'[' or (byte)'\\' or (byte)' ' or (byte)'-' or (>= (byte)'0' and <= (byte)'9') or (byte)'t' or (byte)'f' or (byte)'n';
+        return !Raw(text).IsEmpty
+            && Raw(text)[0] is (byte)'{' or (byte)'[' or (byte)'\\' or (byte)' ' or (byte)'-'
+                or (>= (byte)'0' and <= (byte)'9') or (byte)'t' or (byte)'f' or (byte)'n';
     }
 
     /// <summary>A first look, to spare ordinary text the parser.</summary>

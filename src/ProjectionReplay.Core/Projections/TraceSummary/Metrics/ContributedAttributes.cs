@@ -12,7 +12,8 @@ internal sealed class ContributedAttributes(AttributeNames names)
     private const string CustomerKey = "langwatch.customer_id";
     private const string LabelsKey = "langwatch.labels";
 
-    private readonly AttributeName[] _threads = names.Of("gen_ai.conversation.id", "langwatch.thread.id", "langwatch.thread_id", "thread_id");
+    private readonly AttributeName[] _threads =
+        names.Of("gen_ai.conversation.id", "langwatch.thread.id", "langwatch.thread_id", "thread_id");
     private readonly AttributeName[] _users = names.Of("langwatch.user.id", "langwatch.user_id", "user_id");
     private readonly AttributeName[] _customers = names.Of("langwatch.customer.id", "langwatch.customer_id", "customer_id");
     private readonly AttributeName _graphThread = names.Of("langwatch.langgraph.thread_id");
@@ -30,9 +31,17 @@ internal sealed class ContributedAttributes(AttributeNames names)
         if (span.TryGetFinal(out var thread, _threads) && thread.Kind == AttributeKind.Text) found[ConversationKey] = thread;
         if (span.TryGetFinal(out var user, _users) && user.Kind == AttributeKind.Text) found[UserKey] = user;
         if (span.TryGetFinal(out var customer, _customers) && customer.Kind == AttributeKind.Text) found[CustomerKey] = customer;
-        if (span.TryGetFinal(_graphThread, out var graphThread) && graphThread.Kind == AttributeKind.Text) found["langgraph.thread_id"] = graphThread;
+        if (span.TryGetFinal(_graphThread, out var graphThread) && graphThread.Kind == AttributeKind.Text)
+        {
+            found["langgraph.thread_id"] = graphThread;
+        }
+
         if (span.TryGetFinal(names.Labels, out var labels) && labels.Kind == AttributeKind.Text) found[LabelsKey] = labels;
-        if (span.TryGetFinal(_metadataLabels, out labels) && labels.Kind == AttributeKind.Text && !HasLabels(found)) found[LabelsKey] = labels;
+        if (span.TryGetFinal(_metadataLabels, out labels) && labels.Kind == AttributeKind.Text && !HasLabels(found))
+        {
+            found[LabelsKey] = labels;
+        }
+
         if (span.TryGetFinal(_metadata, out var metadata) && metadata.Kind == AttributeKind.Text
             && source.Payload.TryParse(metadata, out var json) && json.Kind == EcmaScriptKind.Record)
         {
@@ -42,7 +51,11 @@ internal sealed class ContributedAttributes(AttributeNames names)
 
     private static void GatherMetadata(EcmaScriptRecord metadata, OrderedDictionary<string, AttributeValue> found)
     {
-        if (metadata.TryGet("labels", out var labels) && labels.Kind == EcmaScriptKind.List && !HasLabels(found)) found[LabelsKey] = AttributeValue.JsonOf(labels);
+        if (metadata.TryGet("labels", out var labels) && labels.Kind == EcmaScriptKind.List && !HasLabels(found))
+        {
+            found[LabelsKey] = AttributeValue.JsonOf(labels);
+        }
+
         foreach (var (key, value) in metadata)
         {
             if (key == "labels" || value.Kind == EcmaScriptKind.Null) continue;

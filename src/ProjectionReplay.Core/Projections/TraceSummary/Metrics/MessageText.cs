@@ -46,7 +46,11 @@ internal static class MessageText
     private static string? TextOf(EcmaScriptValue part)
     {
         if (part.Kind == EcmaScriptKind.Text) return part.Text;
-        if (part.Kind != EcmaScriptKind.Record || !part.Record.TryGet("text", out var text) || text.Kind != EcmaScriptKind.Text) return null;
+        if (part.Kind != EcmaScriptKind.Record || !part.Record.TryGet("text", out var text) || text.Kind != EcmaScriptKind.Text)
+        {
+            return null;
+        }
+
         return !part.Record.TryGet("type", out var type) || type is { Kind: EcmaScriptKind.Text, Text: "text" } ? text.Text : null;
     }
 }

@@ -20,7 +20,9 @@ internal sealed class SpanCost(AttributeNames names, Lazy<ModelPrices> prices)
     {
         if (model is not null && (promptTokens > 0 || completionTokens > 0))
         {
-            return TryGetRates(span, out var price) || prices.Value.TryFind(model, out price) ? price.Of(promptTokens, completionTokens) : 0;
+            return TryGetRates(span, out var price) || prices.Value.TryFind(model, out price)
+                ? price.Of(promptTokens, completionTokens)
+                : 0;
         }
 
         return span.TryGetFinal(_cost, out var cost) && cost is { Kind: AttributeKind.Number, Number: > 0 } ? cost.Number : 0;

@@ -28,7 +28,10 @@ internal sealed class SpanMessages(AttributeNames names)
         if (span.TryGetFinal(langwatch, out value))
         {
             var isJson = TryRead(source, value, out var json);
-            if (value.Kind == AttributeKind.Text ? SpanPayload.IsFilled(value) : MessageText.SaysAnything(json)) return Write(source, value, isJson, json);
+            if (value.Kind == AttributeKind.Text ? SpanPayload.IsFilled(value) : MessageText.SaysAnything(json))
+            {
+                return Write(source, value, isJson, json);
+            }
         }
 
         return null;

@@ -35,7 +35,10 @@ internal sealed class SpanOutcome(AttributeNames names)
         if (string.IsNullOrEmpty(message) && FindException(span) is { } exception)
         {
             isError = true;
-            if (exception.Attributes.TryGet(_exceptionMessage, out var thrown) && thrown.Kind == AttributeKind.Text) message = span.Text(thrown);
+            if (exception.Attributes.TryGet(_exceptionMessage, out var thrown) && thrown.Kind == AttributeKind.Text)
+            {
+                message = span.Text(thrown);
+            }
         }
 
         return new Outcome(source.Status == SpanStatus.Ok, isError, message);

@@ -20,8 +20,17 @@ internal readonly record struct TokenTiming(double? First, double? Last)
             var isChunk = span.Is(happened.Name, Chunk);
 
             // NaN is neither less nor greater than anything: it stays when it comes first.
-            if ((isChunk || span.Is(happened.Name, "first_token") || span.Is(happened.Name, "llm.first_token")) && (first is null || delta < first)) first = delta;
-            if ((isChunk || span.Is(happened.Name, "last_token") || span.Is(happened.Name, "llm.last_token")) && (last is null || delta > last)) last = delta;
+            if ((isChunk || span.Is(happened.Name, "first_token") || span.Is(happened.Name, "llm.first_token"))
+                && (first is null || delta < first))
+            {
+                first = delta;
+            }
+
+            if ((isChunk || span.Is(happened.Name, "last_token") || span.Is(happened.Name, "llm.last_token"))
+                && (last is null || delta > last))
+            {
+                last = delta;
+            }
         }
 
         return new TokenTiming(first, last);

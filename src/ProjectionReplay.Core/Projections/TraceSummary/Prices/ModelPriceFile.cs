@@ -11,7 +11,8 @@ namespace ProjectionReplay.Projections.TraceSummary.Prices;
 internal static class ModelPriceFile
 {
     /// <summary>The file that comes with the product, beside its assemblies.</summary>
-    public static string ShippedPath { get; } = Path.Combine(Path.GetDirectoryName(typeof(ModelPriceFile).Assembly.Location)!, "model-prices.json");
+    public static string ShippedPath { get; } =
+        Path.Combine(Path.GetDirectoryName(typeof(ModelPriceFile).Assembly.Location)!, "model-prices.json");
 
     /// <summary>The prices that come with the product, read once.</summary>
     /// <exception cref="ReplayException"><see cref="ReplayError.ModelPricesInvalid"/>: somebody removed the file, or broke it.</exception>
@@ -28,18 +29,23 @@ internal static class ModelPriceFile
         var file = $"The file of model prices '{path}' (from {source})";
         try
         {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip });
+            using var document = JsonDocument.Parse(
+                File.ReadAllBytes(path),
+                new JsonDocumentOptions { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip });
             return new ModelPrices(ReadModels(document.RootElement, file));
         }
         catch (JsonException exception)
         {
-            throw Invalid($"{file} is not valid JSON: line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}. Mend it there.", exception);
+            throw Invalid(
+                $"{file} is not valid JSON: line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}. Mend it there.",
+                exception);
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
             throw Invalid($"{file} does not exist. Check the path.", exception);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        catch (Exception exception)
+            when (exception is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
             throw Invalid($"{file} cannot be read: {exception.Message}", exception);
         }
@@ -47,9 +53,13 @@ internal static class ModelPriceFile
 
     private static List<KeyValuePair<string, ModelPrice>> ReadModels(JsonElement root, string file)
     {
-        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("models", out var models) || models.ValueKind != JsonValueKind.Object)
+        if (root.ValueKind != JsonValueKind.Object
+            || !root.TryGetProperty("models", out var models)
+            || models.ValueKind != JsonValueKind.Object)
         {
-            throw Invalid($"{file} has no object 'models'. It must look like {{\"models\": {{\"vendor/name\": {{\"pricing\": {{\"inputCostPerToken\": 0.0000025, \"outputCostPerToken\": 0.00001}}}}}}}}.");
+            throw Invalid(
+                $"{file} has no object 'models'. It must look like {{\"models\": {{\"vendor/name\": {{\"pricing\": "
+                    + $"{{\"inputCostPerToken\": 0.0000025, \"outputCostPerToken\": 0.00001}}}}}}}}.");
         }
 
         var ids = models.EnumerateObject().Select(model => model.Name).ToHashSet(StringComparer.Ordinal);
@@ -58,7 +68,11 @@ internal static class ModelPriceFile
         {
             var place = $"models['{model.Name}']";
             if (model.Value.ValueKind != JsonValueKind.Object) throw Invalid($"{file} is malformed: {place} must be an object.");
-            if (!model.Value.TryGetProperty("pricing", out var pricing) || pricing.ValueKind != JsonValueKind.Object) throw Invalid($"{file} is malformed: {place}.pricing must be an object.");
+            if (!model.Value.TryGetProperty("pricing", out var pricing) || pricing.ValueKind != JsonValueKind.Object)
+            {
+                throw Invalid($"{file} is malformed: {place}.pricing must be an object.");
+            }
+
             var input = ReadPrice(pricing, "inputCostPerToken", $"{file} is malformed: {place}.pricing");
             var output = ReadPrice(pricing, "outputCostPerToken", $"{file} is malformed: {place}.pricing");
             if ((input is null && output is null) || IsVariant(model.Name, ids)) continue;

@@ -31,7 +31,9 @@ public sealed class FallbackCanonicaliserTests
     [Fact]
     public void A_tool_is_a_tool_before_it_is_an_agent_and_that_before_it_is_a_call_of_a_model()
     {
-        Assert.Equal("tool", CanonicalRun.Of<FallbackCanonicaliser>(SampleSpan.Of(("ai.toolCall.name", "x"), ("agent.name", "x"), ("ai.model", "x"))).Type);
+        Assert.Equal(
+            "tool",
+            CanonicalRun.Of<FallbackCanonicaliser>(SampleSpan.Of(("ai.toolCall.name", "x"), ("agent.name", "x"), ("ai.model", "x"))).Type);
         Assert.Equal("agent", CanonicalRun.Of<FallbackCanonicaliser>(SampleSpan.Of(("agent.name", "x"), ("ai.model", "x"))).Type);
     }
 

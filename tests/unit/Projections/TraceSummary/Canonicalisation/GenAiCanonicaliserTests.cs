@@ -103,12 +103,17 @@ public sealed class GenAiCanonicaliserTests
 
     [Fact]
     public void An_instruction_that_is_there_stays() =>
-        Assert.Equal("own", Run(SampleSpan.Of(("gen_ai.prompt", """[{"role":"system","content":"x"}]"""), ("gen_ai.request.system_instruction", "own")))["gen_ai.request.system_instruction"]);
+        Assert.Equal(
+            "own",
+            Run(SampleSpan.Of(
+                ("gen_ai.prompt", """[{"role":"system","content":"x"}]"""),
+                ("gen_ai.request.system_instruction", "own")))["gen_ai.request.system_instruction"]);
 
     [Fact]
     public void Completions_become_messages_and_an_empty_one_gives_way_to_the_next()
     {
-        Assert.Equal("""[{"role":"assistant","content":"yo"}]""", Run(SampleSpan.Of(("gen_ai.completion", "yo")))["gen_ai.output.messages"]);
+        Assert.Equal(
+            """[{"role":"assistant","content":"yo"}]""", Run(SampleSpan.Of(("gen_ai.completion", "yo")))["gen_ai.output.messages"]);
         var run = Run(SampleSpan.Of(("gen_ai.completion", "[]"), ("llm.output_messages", "yo")));
         Assert.Equal("""[{"role":"assistant","content":"yo"}]""", run["gen_ai.output.messages"]);
         Assert.False(run.IsInBag("gen_ai.completion"));
@@ -118,7 +123,9 @@ public sealed class GenAiCanonicaliserTests
     [Fact]
     public void Tokens_are_numbers_or_text_that_is_one()
     {
-        var run = Run(SampleSpan.Of(("gen_ai.usage.input_tokens", "abc"), ("gen_ai.usage.prompt_tokens", " 0x10 "), ("gen_ai.usage.output_tokens", "5")).Number("gen_ai.usage.completion_tokens", 9));
+        var span = SampleSpan.Of(
+            ("gen_ai.usage.input_tokens", "abc"), ("gen_ai.usage.prompt_tokens", " 0x10 "), ("gen_ai.usage.output_tokens", "5"));
+        var run = Run(span.Number("gen_ai.usage.completion_tokens", 9));
         Assert.Equal(("16", "5"), (run["gen_ai.usage.input_tokens"], run["gen_ai.usage.output_tokens"]));
         Assert.False(run.IsInBag("gen_ai.usage.prompt_tokens"));
         Assert.True(run.IsInBag("gen_ai.usage.completion_tokens"));
@@ -139,8 +146,11 @@ public sealed class GenAiCanonicaliserTests
     [Fact]
     public void Parameters_of_the_call_are_set_where_they_are_numbers()
     {
-        var run = Run(SampleSpan.Of(("llm.invocation_parameters", """{"temperature":"0.5","max_tokens":10,"top_p":true,"seed":null,"n":2,"stop":["a","",5]}""")));
-        Assert.Equal(("0.5", "10", null, null), (run["gen_ai.request.temperature"], run["gen_ai.request.max_tokens"], run["gen_ai.request.top_p"], run["gen_ai.request.seed"]));
+        var run = Run(SampleSpan.Of((
+            "llm.invocation_parameters", """{"temperature":"0.5","max_tokens":10,"top_p":true,"seed":null,"n":2,"stop":["a","",5]}""")));
+        Assert.Equal(
+            ("0.5", "10", null, null),
+            (run["gen_ai.request.temperature"], run["gen_ai.request.max_tokens"], run["gen_ai.request.top_p"], run["gen_ai.request.seed"]));
         Assert.Equal(("2", """["a","5"]"""), (run["gen_ai.request.choice.count"], run["gen_ai.request.stop_sequences"]));
         run = Run(SampleSpan.Of(("llm.invocation_parameters", """{"n":1,"stop":"x"}""")));
         Assert.Equal((null, """["x"]"""), (run["gen_ai.request.choice.count"], run["gen_ai.request.stop_sequences"]));

@@ -3,7 +3,8 @@ namespace ProjectionReplay.Projections.TraceSummary.Canonicalisation;
 public sealed class HaystackCanonicaliserTests
 {
     private const string Documents =
-        """[{"document":{"id":"d1","content":"one"}},{"document":{"id":"","content":"two"}},{"document":{"content":""}},{"content":"x"},5]""";
+        """[{"document":{"id":"d1","content":"one"}},{"document":{"id":"","content":"two"}},"""
+        + """{"document":{"content":""}},{"content":"x"},5]""";
 
     [Fact]
     public void Documents_become_contexts_of_a_retrieval()
@@ -15,7 +16,8 @@ public sealed class HaystackCanonicaliserTests
     }
 
     [Fact]
-    public void A_type_that_is_there_stays() => Assert.Equal("x", Run(SampleSpan.Of(("retrieval.documents", Documents), ("langwatch.span.type", "x"))).Type);
+    public void A_type_that_is_there_stays() =>
+        Assert.Equal("x", Run(SampleSpan.Of(("retrieval.documents", Documents), ("langwatch.span.type", "x"))).Type);
 
     [Theory]
     [InlineData("[]")]
@@ -30,7 +32,9 @@ public sealed class HaystackCanonicaliserTests
 
     [Fact]
     public void Others_are_left_alone() =>
-        Assert.Null(CanonicalRun.Of<HaystackCanonicaliser>(SampleSpan.Of(("retrieval.documents", Documents)) with { Scope = "haystack" }).Type);
+        Assert.Null(
+            CanonicalRun.Of<HaystackCanonicaliser>(SampleSpan.Of(("retrieval.documents", Documents)) with { Scope = "haystack" }).Type);
 
-    private static CanonicalRun Run(SampleSpan span) => CanonicalRun.Of<HaystackCanonicaliser>(span with { Scope = "openinference.instrumentation.haystack" });
+    private static CanonicalRun Run(SampleSpan span) =>
+        CanonicalRun.Of<HaystackCanonicaliser>(span with { Scope = "openinference.instrumentation.haystack" });
 }

@@ -63,7 +63,9 @@ public sealed class LangWatchCanonicaliserTests
     public void Metadata_names_labels_and_identities(string metadata)
     {
         var run = Run(SampleSpan.Of(("metadata", metadata)));
-        Assert.Equal(("""["a",1]""", "u", "t", "c"), (run["langwatch.labels"], run["langwatch.user.id"], run["gen_ai.conversation.id"], run["langwatch.customer.id"]));
+        Assert.Equal(
+            ("""["a",1]""", "u", "t", "c"),
+            (run["langwatch.labels"], run["langwatch.user.id"], run["gen_ai.conversation.id"], run["langwatch.customer.id"]));
         Assert.True(run.IsInBag("metadata"));
     }
 
@@ -74,21 +76,30 @@ public sealed class LangWatchCanonicaliserTests
     public void Metadata_of_other_kinds_names_nothing(string metadata)
     {
         var run = Run(SampleSpan.Of(("metadata", metadata)));
-        Assert.Equal((null, null, null, null), (run["langwatch.labels"], run["langwatch.user.id"], run["gen_ai.conversation.id"], run["langwatch.customer.id"]));
+        Assert.Equal(
+            (null, null, null, null),
+            (run["langwatch.labels"], run["langwatch.user.id"], run["gen_ai.conversation.id"], run["langwatch.customer.id"]));
     }
 
     [Fact]
     public void Metadata_names_nothing_that_the_span_says_itself()
     {
         var run = Run(SampleSpan.Of(
-            ("metadata", """{"labels":[],"user_id":"m","thread_id":"m","customer_id":"m"}"""), ("langwatch.tags", "l"), ("user_id", "u"), ("gen_ai.conversation.id", "t"), ("customer_id", "c")));
-        Assert.Equal(("l", "u", "t", "c"), (run["langwatch.labels"], run["langwatch.user.id"], run["gen_ai.conversation.id"], run["langwatch.customer.id"]));
+            ("metadata", """{"labels":[],"user_id":"m","thread_id":"m","customer_id":"m"}"""),
+            ("langwatch.tags", "l"),
+            ("user_id", "u"),
+            ("gen_ai.conversation.id", "t"),
+            ("customer_id", "c")));
+        Assert.Equal(
+            ("l", "u", "t", "c"),
+            (run["langwatch.labels"], run["langwatch.user.id"], run["gen_ai.conversation.id"], run["langwatch.customer.id"]));
     }
 
     [Fact]
     public void Chat_input_becomes_messages_and_makes_any_span_a_call_of_a_model()
     {
-        const string Chat = """{"type":"chat_messages","value":[{"message":{"role":"system","content":"be nice"}},{"role":"user","content":"hi"}]}""";
+        const string Chat =
+            """{"type":"chat_messages","value":[{"message":{"role":"system","content":"be nice"}},{"role":"user","content":"hi"}]}""";
         var run = Run(SampleSpan.Of(("langwatch.span.type", "evaluation"), ("langwatch.input", Chat)));
         Assert.Equal("""[{"role":"system","content":"be nice"},{"role":"user","content":"hi"}]""", run["gen_ai.input.messages"]);
         Assert.Equal("be nice", run["gen_ai.request.system_instruction"]);
@@ -118,13 +129,17 @@ public sealed class LangWatchCanonicaliserTests
     public void Input_and_output_are_unwrapped_where_they_are_JSON(string raw, string? expected)
     {
         Assert.Equal(expected, Run(SampleSpan.Of(("langwatch.input", raw)))["langwatch.input"]);
-        if (!raw.Contains("json", StringComparison.Ordinal)) Assert.Equal(expected, Run(SampleSpan.Of(("langwatch.output", raw)))["langwatch.output"]);
+        if (!raw.Contains("json", StringComparison.Ordinal))
+        {
+            Assert.Equal(expected, Run(SampleSpan.Of(("langwatch.output", raw)))["langwatch.output"]);
+        }
     }
 
     [Fact]
     public void Chat_output_becomes_messages_and_is_the_output_too()
     {
-        var run = Run(SampleSpan.Of(("langwatch.output", """{"type":"chat_messages","value":[{"message":{"role":"assistant","content":"yo"}}]}""")));
+        var run = Run(
+            SampleSpan.Of(("langwatch.output", """{"type":"chat_messages","value":[{"message":{"role":"assistant","content":"yo"}}]}""")));
         Assert.Equal("""[{"role":"assistant","content":"yo"}]""", run["gen_ai.output.messages"]);
         Assert.Equal("""[{"role":"assistant","content":"yo"}]""", run["langwatch.output"]);
         Assert.Null(run.Type);
@@ -149,8 +164,16 @@ public sealed class LangWatchCanonicaliserTests
     [Fact]
     public void Metrics_give_tokens_and_cost()
     {
-        var run = Run(SampleSpan.Of(("langwatch.metrics", """{"type":"json","value":{"promptTokens":11,"completionTokens":3,"cost":0.1,"tokensEstimated":true}}""")));
-        Assert.Equal(("11", "3", "0.1", "true"), (run["gen_ai.usage.input_tokens"], run["gen_ai.usage.output_tokens"], run["langwatch.span.cost"], run["langwatch.tokens.estimated"]));
+        var run = Run(SampleSpan.Of((
+            "langwatch.metrics",
+            """{"type":"json","value":{"promptTokens":11,"completionTokens":3,"cost":0.1,"tokensEstimated":true}}""")));
+        Assert.Equal(
+            ("11", "3", "0.1", "true"),
+            (
+                run["gen_ai.usage.input_tokens"],
+                run["gen_ai.usage.output_tokens"],
+                run["langwatch.span.cost"],
+                run["langwatch.tokens.estimated"]));
         Assert.False(run.IsInBag("langwatch.metrics"));
     }
 
@@ -162,14 +185,22 @@ public sealed class LangWatchCanonicaliserTests
     public void Metrics_of_other_kinds_give_nothing_but_are_taken(string metrics)
     {
         var run = Run(SampleSpan.Of(("langwatch.metrics", metrics)));
-        Assert.Equal((null, null, null, null), (run["gen_ai.usage.input_tokens"], run["gen_ai.usage.output_tokens"], run["langwatch.span.cost"], run["langwatch.tokens.estimated"]));
+        Assert.Equal(
+            (null, null, null, null),
+            (
+                run["gen_ai.usage.input_tokens"],
+                run["gen_ai.usage.output_tokens"],
+                run["langwatch.span.cost"],
+                run["langwatch.tokens.estimated"]));
         Assert.False(run.IsInBag("langwatch.metrics"));
     }
 
     [Fact]
     public void Metrics_do_not_replace_what_the_span_says_itself()
     {
-        var run = Run(SampleSpan.Of(("langwatch.metrics", """{"type":"json","value":{"promptTokens":11,"cost":2}}""")).Number("gen_ai.usage.input_tokens", 4).Number("langwatch.span.cost", 1));
+        var run = Run(SampleSpan.Of(("langwatch.metrics", """{"type":"json","value":{"promptTokens":11,"cost":2}}"""))
+            .Number("gen_ai.usage.input_tokens", 4)
+            .Number("langwatch.span.cost", 1));
         Assert.Equal(("4", "1"), (run["gen_ai.usage.input_tokens"], run["langwatch.span.cost"]));
     }
 

@@ -24,14 +24,18 @@ public sealed class LogfireCanonicaliserTests
     [InlineData("content", "x", "\"x\"")]
     [InlineData("text", "", "\"\"")]
     public void Choices_become_the_answer_of_any_span(string name, string value, string content) =>
-        Assert.Equal($$"""[{"role":"assistant","content":{{content}}}]""", Run(new SampleSpan().Event("gen_ai.choice", 0, (name, value)))["gen_ai.output.messages"]);
+        Assert.Equal(
+            $$"""[{"role":"assistant","content":{{content}}}]""",
+            Run(new SampleSpan().Event("gen_ai.choice", 0, (name, value)))["gen_ai.output.messages"]);
 
     [Fact]
     public void Choices_prefer_the_message_and_are_nothing_without_any()
     {
         Assert.Equal(
             """[{"role":"assistant","content":"m"}]""",
-            Run(new SampleSpan().Event("gen_ai.choice", 0, ("text", "t"), ("content", "c"), ("message", "m")).Event("gen_ai.choice"))["gen_ai.output.messages"]);
+            Run(new SampleSpan()
+                .Event("gen_ai.choice", 0, ("text", "t"), ("content", "c"), ("message", "m"))
+                .Event("gen_ai.choice"))["gen_ai.output.messages"]);
         Assert.Null(Run(new SampleSpan().Event("gen_ai.choice"))["gen_ai.output.messages"]);
     }
 

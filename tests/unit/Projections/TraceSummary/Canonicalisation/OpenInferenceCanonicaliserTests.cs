@@ -50,7 +50,8 @@ public sealed class OpenInferenceCanonicaliserTests
     [InlineData("""{"arrayValue":{}}""", "[]")]
     [InlineData("""{"intValue":5}""", "5")]
     [InlineData("""{"boolValue":true}""", "true")]
-    public void Tags_are_labels_in_text(string tags, string labels) => Assert.Equal(labels, Run(new SampleSpan().Value("tag.tags", tags))["langwatch.labels"]);
+    public void Tags_are_labels_in_text(string tags, string labels) =>
+        Assert.Equal(labels, Run(new SampleSpan().Value("tag.tags", tags))["langwatch.labels"]);
 
     [Fact]
     public void Tags_do_not_replace_labels() =>

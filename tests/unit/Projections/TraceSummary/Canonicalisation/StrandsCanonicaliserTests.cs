@@ -25,7 +25,9 @@ public sealed class StrandsCanonicaliserTests
     [Fact]
     public void It_is_not_known_by_system_or_agent_for_these_are_taken_before()
     {
-        var run = CanonicalRun.OfAll(SampleSpan.Of(("gen_ai.system", "strands-agents"), ("gen_ai.agent.name", "Strands Agents")).Event("gen_ai.user.message", 0, ("content", "hi")));
+        var run = CanonicalRun.OfAll(
+            SampleSpan.Of(("gen_ai.system", "strands-agents"), ("gen_ai.agent.name", "Strands Agents"))
+                .Event("gen_ai.user.message", 0, ("content", "hi")));
         Assert.Null(run["gen_ai.input.messages"]);
         Assert.Equal(["gen_ai.user.message"], run.RemainingEvents);
     }
@@ -40,14 +42,17 @@ public sealed class StrandsCanonicaliserTests
             .Event("gen_ai.system.message", 3, ("content", "be nice"))
             .Event("other", 4));
         Assert.Equal(
-            """[{"role":"system","content":"be nice"},{"role":"user","content":[{"text":"hi"}]},{"role":"assistant","content":"a"},{"role":"tool","content":"t"}]""",
+            """[{"role":"system","content":"be nice"},{"role":"user","content":[{"text":"hi"}]},"""
+                + """{"role":"assistant","content":"a"},{"role":"tool","content":"t"}]""",
             run["gen_ai.input.messages"]);
         Assert.Equal(["other"], run.RemainingEvents);
     }
 
     [Fact]
     public void Message_events_stay_when_there_are_messages() =>
-        Assert.Equal(["gen_ai.user.message"], Run(SampleSpan.Of(("gen_ai.input.messages", "m")).Event("gen_ai.user.message", 0, ("content", "x"))).RemainingEvents);
+        Assert.Equal(
+            ["gen_ai.user.message"],
+            Run(SampleSpan.Of(("gen_ai.input.messages", "m")).Event("gen_ai.user.message", 0, ("content", "x"))).RemainingEvents);
 
     [Theory]
     [InlineData("content", "x", "\"x\"")]
@@ -63,7 +68,9 @@ public sealed class StrandsCanonicaliserTests
     [InlineData("content", "{}", "\"y\"")]
     public void Content_is_the_first_attribute_that_says_anything(string name, string value, string content)
     {
-        var run = Run(new SampleSpan().Event("gen_ai.user.message", 0, (name, value), ("gen_ai.prompt.content", name == "gen_ai.prompt.content" ? value : "y")));
+        var run = Run(
+            new SampleSpan().Event(
+                "gen_ai.user.message", 0, (name, value), ("gen_ai.prompt.content", name == "gen_ai.prompt.content" ? value : "y")));
         Assert.Equal($$"""[{"role":"user","content":{{content}}}]""", run["gen_ai.input.messages"]);
     }
 
@@ -82,10 +89,12 @@ public sealed class StrandsCanonicaliserTests
             .Event("gen_ai.choice", 0, ("message", """[{"text":"ok"}]"""), ("finish_reason", "end_turn"))
             .Event("gen_ai.choice", 1, ("content", "x"), ("role", "tool")));
         Assert.Equal(
-            """[{"role":"assistant","content":[{"text":"ok"}],"finish_reason":"end_turn"},{"role":"tool","content":"x"}]""", run["gen_ai.output.messages"]);
+            """[{"role":"assistant","content":[{"text":"ok"}],"finish_reason":"end_turn"},{"role":"tool","content":"x"}]""",
+            run["gen_ai.output.messages"]);
         Assert.Empty(run.RemainingEvents);
         Assert.Equal(["gen_ai.choice"], Run(SampleSpan.Of(("gen_ai.output.messages", "m")).Event("gen_ai.choice")).RemainingEvents);
     }
 
-    private static CanonicalRun Run(SampleSpan span) => CanonicalRun.Of<StrandsCanonicaliser>(span with { Scope = "strands.telemetry.tracer" });
+    private static CanonicalRun Run(SampleSpan span) =>
+        CanonicalRun.Of<StrandsCanonicaliser>(span with { Scope = "strands.telemetry.tracer" });
 }

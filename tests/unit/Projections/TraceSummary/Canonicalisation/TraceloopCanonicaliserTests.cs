@@ -23,7 +23,9 @@ public sealed class TraceloopCanonicaliserTests
     [Fact]
     public void Input_and_output_of_the_entity_become_messages()
     {
-        var run = Run(SampleSpan.Of(("traceloop.entity.input", """{"messages":[{"role":"system","content":"s"}]}"""), ("traceloop.entity.output", "out")));
+        var run = Run(
+            SampleSpan.Of(
+                ("traceloop.entity.input", """{"messages":[{"role":"system","content":"s"}]}"""), ("traceloop.entity.output", "out")));
         Assert.Equal("""[{"role":"system","content":"s"}]""", run["gen_ai.input.messages"]);
         Assert.Equal("s", run["gen_ai.request.system_instruction"]);
         Assert.Equal("""[{"role":"assistant","content":"out"}]""", run["gen_ai.output.messages"]);
@@ -34,7 +36,12 @@ public sealed class TraceloopCanonicaliserTests
     [Fact]
     public void Input_and_output_stay_when_the_span_has_messages()
     {
-        var run = Run(SampleSpan.Of(("traceloop.entity.input", "i"), ("traceloop.entity.output", "o"), ("gen_ai.input.messages", "m"), ("gen_ai.output.messages", "n")));
+        var run = Run(
+            SampleSpan.Of(
+                ("traceloop.entity.input", "i"),
+                ("traceloop.entity.output", "o"),
+                ("gen_ai.input.messages", "m"),
+                ("gen_ai.output.messages", "n")));
         Assert.Equal(("m", "n"), (run["gen_ai.input.messages"], run["gen_ai.output.messages"]));
         Assert.True(run.IsInBag("traceloop.entity.input"));
         Assert.True(run.IsInBag("traceloop.entity.output"));

@@ -26,7 +26,11 @@ public sealed class IndexedAttributesTests
     {
         var rebuilt = IndexedAttributes.Rebuild(EcmaScriptJson.Parse(attributes).Record, JsonPath.Of("a"));
         var shown = new EcmaScriptRecord();
-        foreach (var (key, value) in rebuilt) shown.Set(key, value.Kind == EcmaScriptKind.Text && value.Text.StartsWith('[') ? EcmaScriptJson.Parse(value.Text) : value);
+        foreach (var (key, value) in rebuilt)
+        {
+            shown.Set(key, value.Kind == EcmaScriptKind.Text && value.Text.StartsWith('[') ? EcmaScriptJson.Parse(value.Text) : value);
+        }
+
         Assert.Equal(expected, EcmaScriptJson.Stringify(EcmaScriptValue.From(shown)));
     }
 
@@ -42,7 +46,8 @@ public sealed class IndexedAttributesTests
     [Fact]
     public void Indexed_attributes_of_a_span_are_messages()
     {
-        var trace = TraceFolding.Fold(SampleSpan.Of(("gen_ai.prompt.0.role", "user"), ("gen_ai.prompt.0.content", "hi"), ("gen_ai.completion.0.content", "yo")));
+        var trace = TraceFolding.Fold(
+            SampleSpan.Of(("gen_ai.prompt.0.role", "user"), ("gen_ai.prompt.0.content", "hi"), ("gen_ai.completion.0.content", "yo")));
         Assert.Equal("""[{"role":"user","content":"hi"}]""", trace.ComputedInput);
         Assert.Equal("""[{"content":"yo"}]""", trace.ComputedOutput);
     }

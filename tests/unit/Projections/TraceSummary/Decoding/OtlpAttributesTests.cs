@@ -49,14 +49,18 @@ public sealed class OtlpAttributesTests
 
         // The reader of plain attributes must come to the same.
         var run = CanonicalRun.OfAll(new SampleSpan().Value("thread_id", "{}").Value("error.type", value));
-        Assert.Equal(expected is null ? null : EcmaScriptJson.Parse(expected) is { Kind: EcmaScriptKind.Text } text ? text.Text : expected, run["error.type"]);
+        Assert.Equal(
+            expected is null ? null : EcmaScriptJson.Parse(expected) is { Kind: EcmaScriptKind.Text } text ? text.Text : expected,
+            run["error.type"]);
     }
 
     [Fact]
     public void Elements_of_an_array_that_are_no_scalars_stand_there_as_they_were() => Assert.Equal(
-        """["x",{"intValue":0},false,7,"[\"y\"]",{"kvlistValue":{"values":[{"key":"k","value":{"stringValue":"v"}}]}},{},{"type":"Buffer","data":[1,2]},null]""",
+        """["x",{"intValue":0},false,7,"[\"y\"]","""
+        + """{"kvlistValue":{"values":[{"key":"k","value":{"stringValue":"v"}}]}},{},{"type":"Buffer","data":[1,2]},null]""",
         Text("""
-            {"arrayValue":{"values":[{"stringValue":"x"},{"intValue":0},{"boolValue":false},{"intValue":"7"},{"arrayValue":{"values":[{"stringValue":"y"}]}},
+            {"arrayValue":{"values":[{"stringValue":"x"},{"intValue":0},{"boolValue":false},{"intValue":"7"},
+            {"arrayValue":{"values":[{"stringValue":"y"}]}},
             {"kvlistValue":{"values":[{"key":"k","value":{"stringValue":"v"}}]}},{},{"bytesValue":"AQI="},{"intValue":"zz"}]}}
             """));
 
@@ -64,16 +68,23 @@ public sealed class OtlpAttributesTests
     public void Lists_of_pairs_become_attributes_with_dotted_names() => Assert.Equal(
         """{"k.a":"1","k.b.c":2,"k.":true,"k.undefined":"u"}""",
         Decode("""
-            [{"key":"k","value":{"kvlistValue":{"values":[{"key":"a","value":{"stringValue":"1"}},{"key":"b","value":{"kvlistValue":{"values":[{"key":"c","value":{"intValue":2}}]}}},
+            [{"key":"k","value":{"kvlistValue":{"values":[{"key":"a","value":{"stringValue":"1"}},
+            {"key":"b","value":{"kvlistValue":{"values":[{"key":"c","value":{"intValue":2}}]}}},
             {"key":"","value":{"boolValue":true}},{"value":{"stringValue":"u"}},{"key":"gone","value":{"intValue":0}}]}}}]
             """));
 
     [Theory]
-    [InlineData("""[null,5,"x",{},{"key":"","value":{"stringValue":"x"}},{"key":"k"},{"key":"k","value":null},{"key":"k","value":0},{"key":"k","value":""}]""", "{}")]
-    [InlineData("""[{"key":"a","value":{"stringValue":"1"}},{"key":"b","value":{"stringValue":"2"}},{"key":"a","value":{"stringValue":"3"}}]""", """{"a":"3","b":"2"}""")]
+    [InlineData(
+        """[null,5,"x",{},{"key":"","value":{"stringValue":"x"}},"""
+            + """{"key":"k"},{"key":"k","value":null},{"key":"k","value":0},{"key":"k","value":""}]""",
+        "{}")]
+    [InlineData(
+        """[{"key":"a","value":{"stringValue":"1"}},{"key":"b","value":{"stringValue":"2"}},{"key":"a","value":{"stringValue":"3"}}]""",
+        """{"a":"3","b":"2"}""")]
     [InlineData("""[{"key":"a","key":"b","value":{"stringValue":"1","stringValue":"2"}}]""", """{"b":"2"}""")]
     [InlineData("null", "{}")]
-    public void Entries_without_key_or_value_are_passed_over_and_the_last_of_a_key_counts(string list, string expected) => Assert.Equal(expected, Decode(list));
+    public void Entries_without_key_or_value_are_passed_over_and_the_last_of_a_key_counts(string list, string expected) =>
+        Assert.Equal(expected, Decode(list));
 
     [Theory]
     [InlineData("""[{"key":"k","value":"x"}]""", "a[0].value", "must be an object")]
@@ -82,7 +93,8 @@ public sealed class OtlpAttributesTests
     [InlineData("""[{"key":"k","value":{"arrayValue":{"values":"x"}}}]""", "a[0].value.arrayValue.values", "must be an array")]
     [InlineData("""[{"key":"k","value":{"kvlistValue":{}}}]""", "a[0].value.kvlistValue.values", "must be an array")]
     [InlineData("""[{"key":"k","value":{"kvlistValue":{"values":[null]}}}]""", "a[0].value.kvlistValue.values[0]", "must be an object")]
-    [InlineData("""[{"key":"k","value":{"kvlistValue":{"values":[{"key":"a"}]}}}]""", "a[0].value.kvlistValue.values[0].value", "is missing")]
+    [InlineData(
+        """[{"key":"k","value":{"kvlistValue":{"values":[{"key":"a"}]}}}]""", "a[0].value.kvlistValue.values[0].value", "is missing")]
     [InlineData("""[{"key":"k","value":{"intValue":{"high":0.5,"low":1}}}]""", "a[0].value.intValue.high", "must be an integer")]
     [InlineData("\"x\"", "a", "must be an array")]
     public void What_is_no_attribute_is_named_with_its_place(string list, string path, string problem)
@@ -95,9 +107,16 @@ public sealed class OtlpAttributesTests
     public void Arrays_nested_beyond_reason_are_refused()
     {
         var nested = string.Concat(Enumerable.Repeat("""{"arrayValue":{"values":[""", 200)) + string.Concat(Enumerable.Repeat("]}}", 200));
-        Assert.Contains("nested too deeply", Assert.Throws<MalformedSpanException>(() => Decode($$"""[{"key":"k","value":{{nested}}}]""")).Problem, StringComparison.Ordinal);
-        var pairs = string.Concat(Enumerable.Repeat("""{"kvlistValue":{"values":[{"key":"k","value":""", 100_000)) + "{}" + string.Concat(Enumerable.Repeat("}]}}", 100_000));
-        Assert.Contains("nested too deeply", Assert.Throws<MalformedSpanException>(() => Decode($$"""[{"key":"k","value":{{pairs}}}]""")).Problem, StringComparison.Ordinal);
+        Assert.Contains(
+            "nested too deeply",
+            Assert.Throws<MalformedSpanException>(() => Decode($$"""[{"key":"k","value":{{nested}}}]""")).Problem,
+            StringComparison.Ordinal);
+        var opening = Enumerable.Repeat("""{"kvlistValue":{"values":[{"key":"k","value":""", 100_000);
+        var pairs = string.Concat([.. opening, "{}", .. Enumerable.Repeat("}]}}", 100_000)]);
+        Assert.Contains(
+            "nested too deeply",
+            Assert.Throws<MalformedSpanException>(() => Decode($$"""[{"key":"k","value":{{pairs}}}]""")).Problem,
+            StringComparison.Ordinal);
     }
 
     private static string Text(string value) => EcmaScriptJson.Parse(Decode($$"""[{"key":"k","value":{{value}}}]""")).Record[0].Value.Text;

@@ -6,11 +6,15 @@ namespace ProjectionReplay.Projections.TraceSummary.Decoding;
 /// <summary>What the payload of a span may look like, and what it must not.</summary>
 public sealed class SpanReaderTests
 {
-    private const string Good =
-        """{"span":{"traceId":"t","spanId":"s","name":"n","startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000001000000000","attributes":[],"events":[],"links":[],"status":{}},"resource":null,"instrumentationScope":null}""";
+    private const string Good = """
+        {"span":{"traceId":"t","spanId":"s","name":"n",
+        "startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000001000000000",
+        "attributes":[],"events":[],"links":[],"status":{}},"resource":null,"instrumentationScope":null}
+        """;
 
     [Fact]
-    public void A_bare_span_is_a_span() => Assert.Equal((1u, "t"), (TraceFolding.FoldJson(Good).SpanCount, TraceFolding.FoldJson(Good).TraceId));
+    public void A_bare_span_is_a_span() =>
+        Assert.Equal((1u, "t"), (TraceFolding.FoldJson(Good).SpanCount, TraceFolding.FoldJson(Good).TraceId));
 
     [Theory]
     [InlineData("\"traceId\":\"t\",", "", "span.traceId", "is missing")]
@@ -23,10 +27,18 @@ public sealed class SpanReaderTests
     [InlineData("\"events\":[]", "\"events\":[{},5]", "span.events[0].timeUnixNano", "is missing")]
     [InlineData("\"events\":[]", "\"events\":[null,5]", "span.events[1]", "must be an object")]
     [InlineData("\"events\":[]", "\"events\":[{\"timeUnixNano\":null}]", "span.events[0].timeUnixNano", "must be a time but is null")]
-    [InlineData("\"events\":[]", "\"events\":[{\"timeUnixNano\":1,\"attributes\":[{\"key\":\"k\",\"value\":1}]}]", "span.events[0].attributes[0].value", "must be an object")]
+    [InlineData(
+        "\"events\":[]",
+        "\"events\":[{\"timeUnixNano\":1,\"attributes\":[{\"key\":\"k\",\"value\":1}]}]",
+        "span.events[0].attributes[0].value",
+        "must be an object")]
     [InlineData("\"links\":[]", "\"links\":{}", "span.links", "must be an array but is an object")]
     [InlineData("\"links\":[],", "", "span.links", "is missing")]
-    [InlineData("\"links\":[]", "\"links\":[{\"attributes\":[{\"key\":\"k\",\"value\":1}]}]", "span.links[0].attributes[0].value", "must be an object")]
+    [InlineData(
+        "\"links\":[]",
+        "\"links\":[{\"attributes\":[{\"key\":\"k\",\"value\":1}]}]",
+        "span.links[0].attributes[0].value",
+        "must be an object")]
     [InlineData("\"links\":[]", "\"links\":[true]", "span.links[0]", "must be an object")]
     [InlineData(",\"status\":{}", "", "span.status", "is missing")]
     [InlineData("\"status\":{}", "\"status\":null", "span.status", "is missing")]
@@ -35,14 +47,43 @@ public sealed class SpanReaderTests
     [InlineData("\"resource\":null", "\"resource\":5", "resource", "must be an object")]
     [InlineData("\"resource\":null", "\"resource\":{\"attributes\":\"x\"}", "resource.attributes", "must be an array")]
     [InlineData("\"startTimeUnixNano\":\"1700000000000000000\",", "", "span.startTimeUnixNano", "is missing")]
-    [InlineData("\"startTimeUnixNano\":\"1700000000000000000\"", "\"startTimeUnixNano\":null", "span.startTimeUnixNano", "must be a time but is null")]
-    [InlineData("\"startTimeUnixNano\":\"1700000000000000000\"", "\"startTimeUnixNano\":true", "span.startTimeUnixNano", "must be a time but is true or false")]
-    [InlineData("\"startTimeUnixNano\":\"1700000000000000000\"", "\"startTimeUnixNano\":\"soon\"", "span.startTimeUnixNano", "is not a time from 1970 on")]
-    [InlineData("\"startTimeUnixNano\":\"1700000000000000000\"", "\"startTimeUnixNano\":-1000000", "span.startTimeUnixNano", "is not a time from 1970 on")]
-    [InlineData("\"startTimeUnixNano\":\"1700000000000000000\"", "\"startTimeUnixNano\":1e300", "span.startTimeUnixNano", "is not a time from 1970 on")]
-    [InlineData("\"startTimeUnixNano\":\"1700000000000000000\"", "\"startTimeUnixNano\":{\"high\":1}", "span.startTimeUnixNano", "must have 'high' and 'low'")]
-    [InlineData("\"startTimeUnixNano\":\"1700000000000000000\"", "\"startTimeUnixNano\":{\"high\":1,\"low\":\"x\"}", "span.startTimeUnixNano.low", "must be an integer")]
-    [InlineData("\"endTimeUnixNano\":\"1700000001000000000\"", "\"endTimeUnixNano\":[]", "span.endTimeUnixNano", "must be a time but is an array")]
+    [InlineData(
+        "\"startTimeUnixNano\":\"1700000000000000000\"",
+        "\"startTimeUnixNano\":null",
+        "span.startTimeUnixNano",
+        "must be a time but is null")]
+    [InlineData(
+        "\"startTimeUnixNano\":\"1700000000000000000\"",
+        "\"startTimeUnixNano\":true",
+        "span.startTimeUnixNano",
+        "must be a time but is true or false")]
+    [InlineData(
+        "\"startTimeUnixNano\":\"1700000000000000000\"",
+        "\"startTimeUnixNano\":\"soon\"",
+        "span.startTimeUnixNano",
+        "is not a time from 1970 on")]
+    [InlineData(
+        "\"startTimeUnixNano\":\"1700000000000000000\"",
+        "\"startTimeUnixNano\":-1000000",
+        "span.startTimeUnixNano",
+        "is not a time from 1970 on")]
+    [InlineData(
+        "\"startTimeUnixNano\":\"1700000000000000000\"",
+        "\"startTimeUnixNano\":1e300",
+        "span.startTimeUnixNano",
+        "is not a time from 1970 on")]
+    [InlineData(
+        "\"startTimeUnixNano\":\"1700000000000000000\"",
+        "\"startTimeUnixNano\":{\"high\":1}",
+        "span.startTimeUnixNano",
+        "must have 'high' and 'low'")]
+    [InlineData(
+        "\"startTimeUnixNano\":\"1700000000000000000\"",
+        "\"startTimeUnixNano\":{\"high\":1,\"low\":\"x\"}",
+        "span.startTimeUnixNano.low",
+        "must be an integer")]
+    [InlineData(
+        "\"endTimeUnixNano\":\"1700000001000000000\"", "\"endTimeUnixNano\":[]", "span.endTimeUnixNano", "must be a time but is an array")]
     public void A_malformed_span_is_named_with_event_and_place(string part, string replacement, string path, string problem)
     {
         Assert.Contains(part, Good, StringComparison.Ordinal);
@@ -78,7 +119,8 @@ public sealed class SpanReaderTests
     public void A_tenant_without_a_name_has_no_traces()
     {
         var row = SampleEvent.Of("lw.obs.trace.span_received", Good);
-        Assert.Throws<InvalidEventPayloadException>(() => TraceFolding.Fold([row with { Aggregate = row.Aggregate with { TenantId = " \ufeff" } }]));
+        Assert.Throws<InvalidEventPayloadException>(
+            () => TraceFolding.Fold([row with { Aggregate = row.Aggregate with { TenantId = " \ufeff" } }]));
     }
 
     [Theory]
@@ -105,7 +147,8 @@ public sealed class SpanReaderTests
     {
         var json = Good
             .Replace("\"attributes\":[]", """
-                "traceId":"old","attributes":[{"key":"langwatch.input","value":{"stringValue":"old"}}],"attributes":[{"key":"langwatch.input","value":{"stringValue":"new"}}],"traceId":"new"
+                "traceId":"old","attributes":[{"key":"langwatch.input","value":{"stringValue":"old"}}],
+                "attributes":[{"key":"langwatch.input","value":{"stringValue":"new"}}],"traceId":"new"
                 """, StringComparison.Ordinal)
             .Replace("\"events\":[]", """
                 "events":[{"name":"exception","timeUnixNano":1}],"events":[]
@@ -124,7 +167,10 @@ public sealed class SpanReaderTests
     public void A_span_is_a_root_when_its_parent_is_nothing(string parent, bool isRoot)
     {
         var json = Good.Replace("\"spanId\":\"s\",", $"\"spanId\":\"s\",\"parentSpanId\":{parent},", StringComparison.Ordinal)
-            .Replace("\"attributes\":[]", "\"attributes\":[{\"key\":\"langwatch.output\",\"value\":{\"stringValue\":\"x\"}}]", StringComparison.Ordinal);
+            .Replace(
+                "\"attributes\":[]",
+                "\"attributes\":[{\"key\":\"langwatch.output\",\"value\":{\"stringValue\":\"x\"}}]",
+                StringComparison.Ordinal);
         Assert.Equal(isRoot, TraceFolding.FoldJson(json).OutputFromRootSpan);
     }
 
@@ -135,7 +181,9 @@ public sealed class SpanReaderTests
     [InlineData("\" +1700000000000000000ns\"", "\"1700000000000500000\"", 1700000000000, 1)]
     public void Times_are_rounded_as_doubles_are(string start, string end, double occurredAt, double duration)
     {
-        var trace = TraceFolding.FoldJson(Good.Replace("\"1700000000000000000\"", start, StringComparison.Ordinal).Replace("\"1700000001000000000\"", end, StringComparison.Ordinal));
+        var trace = TraceFolding.FoldJson(Good
+            .Replace("\"1700000000000000000\"", start, StringComparison.Ordinal)
+            .Replace("\"1700000001000000000\"", end, StringComparison.Ordinal));
         Assert.Equal((occurredAt, duration), (trace.OccurredAt, trace.TotalDurationMs));
     }
 
@@ -151,14 +199,19 @@ public sealed class SpanReaderTests
     public void Nesting_of_any_depth_is_read_as_text_and_as_JSON()
     {
         var deep = new string('[', 100_000) + new string(']', 100_000);
-        var trace = TraceFolding.Fold(SampleSpan.Of(("langwatch.input", $$"""{"content":"x","y":{{deep}}}""")).Value("other", $$"""{"stringValue":"x","deep":{{deep}}}"""));
+        var trace = TraceFolding.Fold(
+            SampleSpan.Of(("langwatch.input", $$"""{"content":"x","y":{{deep}}}"""))
+                .Value("other", $$"""{"stringValue":"x","deep":{{deep}}}"""));
         Assert.Equal($$"""{"content":"x","y":{{deep}}}""", trace.ComputedInput);
     }
 
     [Fact]
     public void Lone_surrogates_stay_what_they_are()
     {
-        var json = new SampleSpan().Value("langwatch.input", """{"stringValue":"a\ud800b"}""").Value("langwatch.output", """{"stringValue":"{\"content\":\"\\ud800\"}"}""").ToJson();
+        var json = new SampleSpan()
+            .Value("langwatch.input", """{"stringValue":"a\ud800b"}""")
+            .Value("langwatch.output", """{"stringValue":"{\"content\":\"\\ud800\"}"}""")
+            .ToJson();
         var trace = TraceFolding.FoldJson(json);
         Assert.Equal("a\ud800b", trace.ComputedInput);
         Assert.Equal("""{"content":"\ud800"}""", trace.ComputedOutput);

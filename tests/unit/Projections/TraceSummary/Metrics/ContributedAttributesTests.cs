@@ -8,9 +8,14 @@ public sealed class ContributedAttributesTests
     {
         var trace = TraceFolding.Fold(
             SampleSpan.Of(("metadata", """{"labels":["a"],"user_id":"u","threadId":"t","n":1.0,"z":null,"o":{"b":1,"1":2}}"""))
-                .ResourceText("service.name", "svc").ResourceText("telemetry.sdk.name", "otel").ResourceValue("custom.n", """{"intValue":5}""")
-                .ResourceValue("custom.d", """{"doubleValue":1e21}""").ResourceValue("custom.b", """{"boolValue":true}""").ResourceText("host.name", "h")
-                .ResourceValue("arr", """{"arrayValue":{"values":[{"stringValue":"q"}]}}""").ResourceValue("list", """{"arrayValue":{}}"""));
+                .ResourceText("service.name", "svc")
+                .ResourceText("telemetry.sdk.name", "otel")
+                .ResourceValue("custom.n", """{"intValue":5}""")
+                .ResourceValue("custom.d", """{"doubleValue":1e21}""")
+                .ResourceValue("custom.b", """{"boolValue":true}""")
+                .ResourceText("host.name", "h")
+                .ResourceValue("arr", """{"arrayValue":{"values":[{"stringValue":"q"}]}}""")
+                .ResourceValue("list", """{"arrayValue":{}}"""));
         Assert.Equal(
             """
             sdk.name=otel
@@ -49,20 +54,30 @@ public sealed class ContributedAttributesTests
     [Fact]
     public void The_first_identity_that_there_is_decides_and_must_be_text()
     {
-        var trace = TraceFolding.Fold(new SampleSpan().Number("langwatch.user.id", 5).Number("langwatch.thread.id", 7).Text("gen_ai.conversation.id", "conv"));
+        var trace = TraceFolding.Fold(
+            new SampleSpan().Number("langwatch.user.id", 5).Number("langwatch.thread.id", 7).Text("gen_ai.conversation.id", "conv"));
         Assert.Equal("gen_ai.conversation.id=conv", Show(trace));
-        Assert.Equal("gen_ai.conversation.id=", Show(TraceFolding.Fold(SampleSpan.Of(("gen_ai.conversation.id", ""), ("session.id", "s")))));
-        Assert.Equal("langgraph.thread_id=g", Show(TraceFolding.Fold(SampleSpan.Of(("langwatch.langgraph.thread_id", "g"), ("thread_id", "")))));
+        Assert.Equal(
+            "gen_ai.conversation.id=", Show(TraceFolding.Fold(SampleSpan.Of(("gen_ai.conversation.id", ""), ("session.id", "s")))));
+        Assert.Equal(
+            "langgraph.thread_id=g", Show(TraceFolding.Fold(SampleSpan.Of(("langwatch.langgraph.thread_id", "g"), ("thread_id", "")))));
         Assert.Equal("langwatch.customer_id=c", Show(TraceFolding.Fold(SampleSpan.Of(("customer_id", "c")))));
     }
 
     [Fact]
     public void Labels_come_from_the_first_that_has_any()
     {
-        Assert.Equal("langwatch.labels=l", Show(TraceFolding.Fold(SampleSpan.Of(("langwatch.labels", "l"), ("metadata.labels", "m"), ("metadata", """{"labels":["x"]}""")))));
+        Assert.Equal(
+            "langwatch.labels=l",
+            Show(TraceFolding.Fold(SampleSpan.Of(
+                ("langwatch.labels", "l"), ("metadata.labels", "m"), ("metadata", """{"labels":["x"]}""")))));
         Assert.Equal("langwatch.labels=m", Show(TraceFolding.Fold(SampleSpan.Of(("langwatch.labels", ""), ("metadata.labels", "m")))));
-        Assert.Equal("langwatch.labels=[\"x\"]", Show(TraceFolding.Fold(SampleSpan.Of(("langwatch.labels", ""), ("metadata", """{"labels":["x"]}""")))));
-        Assert.Equal("langwatch.labels=res", Show(TraceFolding.Fold(SampleSpan.Of(("metadata.labels", "m")).ResourceText("langwatch.labels", "res"))));
+        Assert.Equal(
+            "langwatch.labels=[\"x\"]",
+            Show(TraceFolding.Fold(SampleSpan.Of(("langwatch.labels", ""), ("metadata", """{"labels":["x"]}""")))));
+        Assert.Equal(
+            "langwatch.labels=res",
+            Show(TraceFolding.Fold(SampleSpan.Of(("metadata.labels", "m")).ResourceText("langwatch.labels", "res"))));
     }
 
     [Theory]
@@ -70,7 +85,8 @@ public sealed class ContributedAttributesTests
     [InlineData("{broken}")]
     [InlineData("text")]
     [InlineData("\u00a0{\"a\":1}")]
-    public void Metadata_that_is_no_JSON_object_says_nothing(string metadata) => Assert.Equal("", Show(TraceFolding.Fold(SampleSpan.Of(("metadata", metadata)))));
+    public void Metadata_that_is_no_JSON_object_says_nothing(string metadata) =>
+        Assert.Equal("", Show(TraceFolding.Fold(SampleSpan.Of(("metadata", metadata)))));
 
     [Fact]
     public void What_the_trace_said_first_stays_and_the_keys_of_the_last_span_come_first()
@@ -83,7 +99,10 @@ public sealed class ContributedAttributesTests
 
     [Fact]
     public void Keys_that_are_array_indices_come_first() =>
-        Assert.Equal("2=y\n10=x\nb=z", Show(TraceFolding.Fold(new SampleSpan().ResourceText("b", "z").ResourceText("10", "x").ResourceText("2", "y"))));
+        Assert.Equal(
+            "2=y\n10=x\nb=z",
+            Show(TraceFolding.Fold(new SampleSpan().ResourceText("b", "z").ResourceText("10", "x").ResourceText("2", "y"))));
 
-    private static string Show(Trace trace) => string.Join('\n', trace.Attributes.Select(attribute => $"{attribute.Key}={attribute.Value}"));
+    private static string Show(Trace trace) =>
+        string.Join('\n', trace.Attributes.Select(attribute => $"{attribute.Key}={attribute.Value}"));
 }

@@ -27,19 +27,31 @@ public sealed class SpanCostTests
     [InlineData("embed", 0.0001)]
     public void Tokens_are_paid_for_by_the_price_table(string model, double? cost)
     {
-        var trace = TraceFolding.Fold(SampleSpan.Of(("gen_ai.request.model", model)).Number("gen_ai.usage.input_tokens", 1000).Number("gen_ai.usage.output_tokens", 500));
-        Assert.Equal((cost, 1000, 500, 500), (trace.TotalCost, trace.TotalPromptTokenCount, trace.TotalCompletionTokenCount, trace.TokensPerSecond));
+        var trace = TraceFolding.Fold(
+            SampleSpan.Of(("gen_ai.request.model", model))
+                .Number("gen_ai.usage.input_tokens", 1000)
+                .Number("gen_ai.usage.output_tokens", 500));
+        Assert.Equal(
+            (cost, 1000, 500, 500), (trace.TotalCost, trace.TotalPromptTokenCount, trace.TotalCompletionTokenCount, trace.TokensPerSecond));
     }
 
     [Fact]
     public void The_model_that_answered_is_paid_and_not_the_one_asked_for() => Assert.Equal(
-        0.0025, TraceFolding.Fold(SampleSpan.Of(("gen_ai.response.model", "gpt-4o"), ("gen_ai.request.model", "embed")).Number("gen_ai.usage.input_tokens", 1000)).TotalCost);
+        0.0025,
+        TraceFolding.Fold(
+            SampleSpan.Of(("gen_ai.response.model", "gpt-4o"), ("gen_ai.request.model", "embed"))
+                .Number("gen_ai.usage.input_tokens", 1000)).TotalCost);
 
     [Fact]
     public void Rates_of_the_tenant_beat_the_table_and_one_of_them_is_enough()
     {
-        var call = SampleSpan.Of(("gen_ai.request.model", "gpt-4o")).Number("gen_ai.usage.input_tokens", 1000).Number("gen_ai.usage.output_tokens", 10);
-        Assert.Equal(1.01, TraceFolding.Fold(call.Number("langwatch.model.inputCostPerToken", 0.001).Number("langwatch.model.outputCostPerToken", 0.001)).TotalCost);
+        var call = SampleSpan.Of(("gen_ai.request.model", "gpt-4o"))
+            .Number("gen_ai.usage.input_tokens", 1000)
+            .Number("gen_ai.usage.output_tokens", 10);
+        Assert.Equal(
+            1.01,
+            TraceFolding.Fold(
+                call.Number("langwatch.model.inputCostPerToken", 0.001).Number("langwatch.model.outputCostPerToken", 0.001)).TotalCost);
         Assert.Equal(0.01, TraceFolding.Fold(call.Number("langwatch.model.outputCostPerToken", 0.001)).TotalCost);
         Assert.Equal(0.0026, TraceFolding.Fold(call.Text("langwatch.model.outputCostPerToken", "0.001")).TotalCost);
     }
@@ -47,7 +59,11 @@ public sealed class SpanCostTests
     [Fact]
     public void Rates_of_zero_are_no_rates() => Assert.Equal(
         0.0025,
-        TraceFolding.Fold(SampleSpan.Of(("gen_ai.request.model", "gpt-4o")).Number("gen_ai.usage.input_tokens", 1000).Number("langwatch.model.inputCostPerToken", 0).Number("langwatch.model.outputCostPerToken", 0)).TotalCost);
+        TraceFolding.Fold(
+            SampleSpan.Of(("gen_ai.request.model", "gpt-4o"))
+                .Number("gen_ai.usage.input_tokens", 1000)
+                .Number("langwatch.model.inputCostPerToken", 0)
+                .Number("langwatch.model.outputCostPerToken", 0)).TotalCost);
 
     [Fact]
     public void A_cost_that_the_span_states_counts_only_without_model_or_tokens()
@@ -69,14 +85,19 @@ public sealed class SpanCostTests
         Assert.Null(TraceFolding.Fold(tiny, new SampleSpan()).TotalCost);
         Assert.Equal(0, TraceFolding.Fold(tiny, tiny, tiny).TotalCost);
         Assert.Equal(0.007813, TraceFolding.Fold(new SampleSpan().Number("langwatch.span.cost", 0.0078125)).TotalCost);
-        Assert.Equal(0.3, TraceFolding.Fold(new SampleSpan().Number("langwatch.span.cost", 0.1), new SampleSpan().Number("langwatch.span.cost", 0.2)).TotalCost);
+        Assert.Equal(
+            0.3,
+            TraceFolding.Fold(
+                new SampleSpan().Number("langwatch.span.cost", 0.1), new SampleSpan().Number("langwatch.span.cost", 0.2)).TotalCost);
     }
 
     [Fact]
     public void Tokens_add_up_and_older_names_count_when_the_newer_ones_are_not_positive()
     {
         var trace = TraceFolding.Fold(
-            SampleSpan.Of(("gen_ai.usage.input_tokens", "0")).Number("gen_ai.usage.prompt_tokens", 5).Number("gen_ai.usage.completion_tokens", 1.5),
+            SampleSpan.Of(("gen_ai.usage.input_tokens", "0"))
+                .Number("gen_ai.usage.prompt_tokens", 5)
+                .Number("gen_ai.usage.completion_tokens", 1.5),
             new SampleSpan().Number("gen_ai.usage.input_tokens", 2).Number("gen_ai.usage.output_tokens", -3));
         Assert.Equal((7, 1.5), (trace.TotalPromptTokenCount, trace.TotalCompletionTokenCount));
         trace = TraceFolding.Fold(new SampleSpan().Number("gen_ai.usage.output_tokens", -3));

@@ -48,8 +48,10 @@ public sealed class SpanMessagesTests
     public void What_LangWatch_says_counts_when_the_messages_say_nothing()
     {
         Assert.Equal("own", TraceFolding.Fold(SampleSpan.Of(("gen_ai.input.messages", "[]"), ("langwatch.input", "own"))).ComputedInput);
-        Assert.Equal("[\"m\"]", TraceFolding.Fold(SampleSpan.Of(("gen_ai.input.messages", "[\"m\"]"), ("langwatch.input", "own"))).ComputedInput);
-        Assert.Equal("fallback", TraceFolding.Fold(SampleSpan.Of(("langwatch.input", "[null]"), ("input.value", "fallback"))).ComputedInput);
+        Assert.Equal(
+            "[\"m\"]", TraceFolding.Fold(SampleSpan.Of(("gen_ai.input.messages", "[\"m\"]"), ("langwatch.input", "own"))).ComputedInput);
+        Assert.Equal(
+            "fallback", TraceFolding.Fold(SampleSpan.Of(("langwatch.input", "[null]"), ("input.value", "fallback"))).ComputedInput);
     }
 
     [Theory]
@@ -64,13 +66,20 @@ public sealed class SpanMessagesTests
         Assert.Equal(("x", "y"), IO(judge.Text("gen_ai.operation.name", "chat") with { Scope = "strands.telemetry.tracer" }));
         Assert.Equal(
             ("""[{"role":"user","content":"q"}]""", "y"),
-            IO(SampleSpan.Of(("langwatch.span.type", type), ("langwatch.output", "y"), ("langwatch.input", """{"type":"chat_messages","value":[{"role":"user","content":"q"}]}"""))));
+            IO(SampleSpan.Of(
+                ("langwatch.span.type", type),
+                ("langwatch.output", "y"),
+                ("langwatch.input", """{"type":"chat_messages","value":[{"role":"user","content":"q"}]}"""))));
     }
 
     [Fact]
     public void A_chat_unmasks_a_judge_even_where_only_its_output_is_of_interest()
     {
-        var judge = SampleSpan.Of(("langwatch.span.type", "evaluation"), ("langwatch.output", "y"), ("langwatch.input", """{"type":"chat_messages","value":["q"]}""")).Child();
+        var judge = SampleSpan.Of(
+            ("langwatch.span.type", "evaluation"),
+            ("langwatch.output", "y"),
+            ("langwatch.input", """{"type":"chat_messages","value":["q"]}"""))
+            .Child();
         Assert.Equal("y", TraceFolding.Fold(SampleSpan.Of(("langwatch.input", "first")).Child(), judge).ComputedOutput);
     }
 

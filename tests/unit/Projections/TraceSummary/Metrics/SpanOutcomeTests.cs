@@ -51,7 +51,11 @@ public sealed class SpanOutcomeTests
     [Fact]
     public void Only_the_first_exception_is_looked_at()
     {
-        var trace = TraceFolding.Fold(new SampleSpan { Status = """{"code":1}""" }.Event("Exception").Event("exception").Event("exception", 0, ("exception.message", "second")));
+        var trace = TraceFolding.Fold(
+            new SampleSpan { Status = """{"code":1}""" }
+                .Event("Exception")
+                .Event("exception")
+                .Event("exception", 0, ("exception.message", "second")));
         Assert.Equal((true, true, null), (trace.ContainsOKStatus, trace.ContainsErrorStatus, trace.ErrorMessage));
     }
 
@@ -59,9 +63,15 @@ public sealed class SpanOutcomeTests
     public void Tokens_are_timed_from_the_start_of_the_span()
     {
         var trace = TraceFolding.Fold(
-            new SampleSpan().Event("first_token", 250).Event("gen_ai.content.chunk", 300).Event("gen_ai.content.chunk", 900).Number("gen_ai.usage.output_tokens", 37));
+            new SampleSpan()
+                .Event("first_token", 250)
+                .Event("gen_ai.content.chunk", 300)
+                .Event("gen_ai.content.chunk", 900)
+                .Number("gen_ai.usage.output_tokens", 37));
         Assert.Equal((250, 900, 37), (trace.TimeToFirstTokenMs, trace.TimeToLastTokenMs, trace.TokensPerSecond));
-        trace = TraceFolding.Fold(new SampleSpan().Event("llm.first_token", 5).Event("llm.last_token", 7).Event("last_token", 6).Event("other", 9), new SampleSpan().Event("first_token", 3).Event("last_token", 1));
+        trace = TraceFolding.Fold(
+            new SampleSpan().Event("llm.first_token", 5).Event("llm.last_token", 7).Event("last_token", 6).Event("other", 9),
+            new SampleSpan().Event("first_token", 3).Event("last_token", 1));
         Assert.Equal((3, 7), (trace.TimeToFirstTokenMs, trace.TimeToLastTokenMs));
     }
 
@@ -70,7 +80,8 @@ public sealed class SpanOutcomeTests
     {
         var never = new SampleSpan().EventOf("first_token", "", "\"never\"");
         Assert.Equal(double.NaN, TraceFolding.Fold(never.Event("first_token", 5)).TimeToFirstTokenMs);
-        Assert.Equal(5, TraceFolding.Fold(new SampleSpan().Event("first_token", 5).EventOf("first_token", "", "\"never\"")).TimeToFirstTokenMs);
+        Assert.Equal(
+            5, TraceFolding.Fold(new SampleSpan().Event("first_token", 5).EventOf("first_token", "", "\"never\"")).TimeToFirstTokenMs);
         Assert.Equal(double.NaN, TraceFolding.Fold(new SampleSpan().Event("first_token", 5), never).TimeToFirstTokenMs);
     }
 

@@ -57,8 +57,12 @@ public sealed class ModelPriceFileTests : IDisposable
     [InlineData("""{"models":[]}""", "has no object 'models'")]
     [InlineData("""{"models":{"a/b":5}}""", "models['a/b'] must be an object")]
     [InlineData("""{"models":{"a/b":{}}}""", "models['a/b'].pricing must be an object")]
-    [InlineData("""{"models":{"a/b":{"pricing":{"inputCostPerToken":-1}}}}""", "models['a/b'].pricing.inputCostPerToken must be a number from 0 on")]
-    [InlineData("""{"models":{"a/b":{"pricing":{"outputCostPerToken":1e400}}}}""", "models['a/b'].pricing.outputCostPerToken must be a number from 0 on")]
+    [InlineData(
+        """{"models":{"a/b":{"pricing":{"inputCostPerToken":-1}}}}""",
+        "models['a/b'].pricing.inputCostPerToken must be a number from 0 on")]
+    [InlineData(
+        """{"models":{"a/b":{"pricing":{"outputCostPerToken":1e400}}}}""",
+        "models['a/b'].pricing.outputCostPerToken must be a number from 0 on")]
     public void A_malformed_file_is_named_with_the_place(string json, string problem)
     {
         var exception = Assert.Throws<ReplayException>(() => Read(json));
@@ -87,14 +91,22 @@ public sealed class ModelPriceFileTests : IDisposable
     {
         var exception = Assert.Throws<ReplayException>(() => new ModelPriceSettings(_directory.FullName, _ => "nowhere.json").Read());
         Assert.Equal(ReplayError.ModelPricesInvalid, exception.Error);
-        Assert.Contains($"'{PathOf("nowhere.json")}' (from PROJECTION_REPLAY_MODEL_PRICES) does not exist", exception.Message, StringComparison.Ordinal);
-        Assert.Contains("cannot be read", Assert.Throws<ReplayException>(() => new ModelPriceSettings(_directory.FullName, _ => ".").Read()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"'{PathOf("nowhere.json")}' (from PROJECTION_REPLAY_MODEL_PRICES) does not exist",
+            exception.Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot be read",
+            Assert.Throws<ReplayException>(() => new ModelPriceSettings(_directory.FullName, _ => ".").Read()).Message,
+            StringComparison.Ordinal);
     }
 
     private static double PriceOf(ModelPriceSettings settings) => settings.Read().TryFind("m", out var price) ? price.Input : double.NaN;
 
     private void Write(string file, int price) =>
-        File.WriteAllText(PathOf(file), """{"models":{"a/m":{"pricing":{"inputCostPerToken":PRICE}}}}""".Replace("PRICE", $"{price}", StringComparison.Ordinal));
+        File.WriteAllText(
+            PathOf(file),
+            """{"models":{"a/m":{"pricing":{"inputCostPerToken":PRICE}}}}""".Replace("PRICE", $"{price}", StringComparison.Ordinal));
 
     private ModelPrices Read(string json)
     {
