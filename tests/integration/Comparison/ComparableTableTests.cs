@@ -23,7 +23,8 @@ public sealed class ComparableTableTests(TestServers servers) : IClassFixture<Te
         await database.CopyAsync(tenant);
         foreach (var column in (string[])
             [
-                "Score Nullable(Decimal(9, 4))", "IsGuardrail Bool", "Passed Nullable(Bool)", "ScheduledAt Nullable(DateTime64(6))", "StartedAt Nullable(DateTime)",
+                "Score Nullable(Decimal(9, 4))", "IsGuardrail Bool", "Passed Nullable(Bool)",
+                "ScheduledAt Nullable(DateTime64(6))", "StartedAt Nullable(DateTime)",
                 "Status Enum8('scheduled' = 1, 'in_progress' = 2, 'processed' = 3)", "EvaluatorName LowCardinality(Nullable(String))",
             ])
         {
@@ -56,7 +57,8 @@ public sealed class ComparableTableTests(TestServers servers) : IClassFixture<Te
     public async Task A_table_of_which_no_row_is_the_latest_is_refused(string engine, string order, string reason)
     {
         await using var database = await OwnDatabase.CreateAsync(servers);
-        await servers.ExecuteAsync($"CREATE TABLE {database.Table("other")} ENGINE = {engine} {order} AS SELECT * FROM {database.Table("evaluation_states")}");
+        await servers.ExecuteAsync(
+            $"CREATE TABLE {database.Table("other")} ENGINE = {engine} {order} AS SELECT * FROM {database.Table("evaluation_states")}");
         await servers.ExecuteAsync($"DROP TABLE {database.Table("evaluation_states")}");
         await servers.ExecuteAsync($"RENAME TABLE {database.Table("other")} TO {database.Table("evaluation_states")}");
 
@@ -70,27 +72,43 @@ public sealed class ComparableTableTests(TestServers servers) : IClassFixture<Te
     {
         await using var database = await OwnDatabase.CreateAsync(servers);
         await servers.ExecuteAsync($"ALTER TABLE {database.Table("evaluation_states")} DROP COLUMN Label");
-        Assert.Contains("'Label'", (await CompareAsync(new TestTenant(servers), database)).ShouldFailWith(ReplayError.TableMissing), StringComparison.Ordinal);
+        Assert.Contains(
+            "'Label'",
+            (await CompareAsync(new TestTenant(servers), database)).ShouldFailWith(ReplayError.TableMissing),
+            StringComparison.Ordinal);
 
         await servers.ExecuteAsync($"DROP TABLE {database.Table("evaluation_states")}");
-        Assert.Contains("evaluation_states", (await CompareAsync(new TestTenant(servers), database)).ShouldFailWith(ReplayError.TableMissing), StringComparison.Ordinal);
+        Assert.Contains(
+            "evaluation_states",
+            (await CompareAsync(new TestTenant(servers), database)).ShouldFailWith(ReplayError.TableMissing),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_projection_of_ones_own_is_compared_when_its_rows_are_those_of_a_LatestRowTable()
     {
         await using var database = await OwnDatabase.CreateAsync(servers);
-        await servers.ExecuteAsync($"CREATE TABLE {database.Table("own_counts")} (Evaluation String, Tenant String, Events UInt32, At DateTime DEFAULT now()) ENGINE = ReplacingMergeTree(At) ORDER BY (Tenant, Evaluation)");
+        await servers.ExecuteAsync(
+            $"CREATE TABLE {database.Table("own_counts")} (Evaluation String, Tenant String, Events UInt32, At DateTime DEFAULT now()) "
+                + "ENGINE = ReplacingMergeTree(At) ORDER BY (Tenant, Evaluation)");
         var tenant = await new TestTenant(servers).AddEvaluations(2).AppendAsync();
         await database.CopyAsync(tenant);
-        var projection = new OwnProjection(connections => new ClickHouseLatestRowStore<OwnCount>(connections.ClickHouse, OwnProjection.Rows));
-        Assert.Equal(2, (await ComparisonOutcome.RunAsync(servers, projection, tenant, connections: database.Connections)).ShouldSucceed().Differences.Count);
+        var projection = new OwnProjection(
+            connections => new ClickHouseLatestRowStore<OwnCount>(connections.ClickHouse, OwnProjection.Rows));
+        Assert.Equal(
+            2,
+            (await ComparisonOutcome.RunAsync(servers, projection, tenant, connections: database.Connections))
+                .ShouldSucceed().Differences.Count);
         (await ReplayOutcome.RunAsync(servers, projection, tenant, connections: database.Connections)).ShouldSucceed();
-        await servers.ExecuteAsync($"INSERT INTO {database.Table("own_counts")} (Tenant, Evaluation, Events, At) VALUES ('{tenant.Id}', 'e0001', 4, now() + 60), ('somebody else', 'e0001', 9, now() + 60)");
+        await servers.ExecuteAsync(
+            $"INSERT INTO {database.Table("own_counts")} (Tenant, Evaluation, Events, At) "
+                + $"VALUES ('{tenant.Id}', 'e0001', 4, now() + 60), ('somebody else', 'e0001', 9, now() + 60)");
 
         var outcome = (await ComparisonOutcome.RunAsync(servers, projection, tenant, connections: database.Connections)).ShouldSucceed();
 
-        Assert.Equal([$"Different {tenant.Id}/e0001 Events 3 4"], outcome.Lines.Select(line => line.Replace($"e0001/{tenant.Id}", $"{tenant.Id}/e0001", StringComparison.Ordinal)));
+        Assert.Equal(
+            [$"Different {tenant.Id}/e0001 Events 3 4"],
+            outcome.Lines.Select(line => line.Replace($"e0001/{tenant.Id}", $"{tenant.Id}/e0001", StringComparison.Ordinal)));
         Assert.Contains(outcome.Verbose, line => line.Contains("rows without events are not looked for", StringComparison.Ordinal));
     }
 
@@ -99,7 +117,8 @@ public sealed class ComparableTableTests(TestServers servers) : IClassFixture<Te
     {
         var projection = new OwnProjection(connections => new OwnStore(connections));
 
-        var message = (await ComparisonOutcome.RunAsync(servers, projection, new TestTenant(servers))).ShouldFailWith(ReplayError.ComparisonNotPossible);
+        var message = (await ComparisonOutcome.RunAsync(servers, projection, new TestTenant(servers)))
+            .ShouldFailWith(ReplayError.ComparisonNotPossible);
 
         Assert.Contains("'ownCounts'", message, StringComparison.Ordinal);
     }
@@ -109,7 +128,9 @@ public sealed class ComparableTableTests(TestServers servers) : IClassFixture<Te
 
     private Task ChangeAsync(OwnDatabase database, string id, string changes) => servers.ExecuteAsync($"""
         INSERT INTO {database.Table("evaluation_states")}
-        SELECT * REPLACE ({changes}, UpdatedAt + 1 AS UpdatedAt) FROM {database.Table("evaluation_states")} FINAL WHERE EvaluationId = '{id}'
+        SELECT * REPLACE ({changes}, UpdatedAt + 1 AS UpdatedAt)
+        FROM {database.Table("evaluation_states")} FINAL
+        WHERE EvaluationId = '{id}'
         """);
 
     private sealed class OwnCount

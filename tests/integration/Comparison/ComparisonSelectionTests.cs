@@ -25,7 +25,8 @@ public sealed class ComparisonSelectionTests(TestServers servers) : IClassFixtur
     {
         var tenant = await new TestTenant(servers).AddEvaluations(5).AppendAsync();
 
-        var outcome = await ComparisonOutcome.RunAsync(servers, Evaluations, tenant, request => request with { AggregateIds = ["e0003", "nobody", "e0001"] });
+        var outcome = await ComparisonOutcome.RunAsync(
+            servers, Evaluations, tenant, request => request with { AggregateIds = ["e0003", "nobody", "e0001"] });
 
         Assert.Equal(["e0001", "e0003"], outcome.ShouldSucceed().Differences.Select(difference => difference.Key));
         Assert.Contains("'nobody'", Assert.Single(outcome.Warnings), StringComparison.Ordinal);
@@ -36,12 +37,14 @@ public sealed class ComparisonSelectionTests(TestServers servers) : IClassFixtur
     {
         var tenant = await new TestTenant(servers).AddEvaluations(1_500).AppendAsync();
         var smallest = (await servers.QueryAsync(
-            "SELECT DISTINCT AggregateId AS id FROM event_log WHERE TenantId = {tenant:String} ORDER BY cityHash64(AggregateId) LIMIT 600", ("tenant", tenant.Id)))
+            "SELECT DISTINCT AggregateId AS id FROM event_log WHERE TenantId = {tenant:String} ORDER BY cityHash64(AggregateId) LIMIT 600",
+            ("tenant", tenant.Id)))
             .Select(row => row.GetProperty("id").GetString()!).Order(StringComparer.Ordinal).ToList();
 
         foreach (var size in (int[])[600, 600])
         {
-            var outcome = (await ComparisonOutcome.RunAsync(servers, Evaluations, tenant, request => request with { SampleSize = size })).ShouldSucceed();
+            var outcome = (await ComparisonOutcome.RunAsync(servers, Evaluations, tenant, request => request with { SampleSize = size }))
+                .ShouldSucceed();
 
             Assert.Equal(smallest, outcome.Differences.Select(difference => difference.Key));
             Assert.Equal((600, 1800L), (outcome.Progress!.AggregateCount, outcome.Progress.EventsProcessed));

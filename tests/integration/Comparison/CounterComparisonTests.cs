@@ -22,14 +22,23 @@ public sealed class CounterComparisonTests(TestServers servers) : IClassFixture<
         }
 
         foreach (var projection in (IFoldProjection[])
-            [BillableEvents, TenantDailyBillableEventsProjection.ForProjects(), TenantDailyEventStatsProjection.ForTenants(), TenantDailyEventStatsProjection.ForProjects()])
+            [
+                BillableEvents,
+                TenantDailyBillableEventsProjection.ForProjects(),
+                TenantDailyEventStatsProjection.ForTenants(),
+                TenantDailyEventStatsProjection.ForProjects(),
+            ])
         {
             var before = (await CompareAsync(tenant, projection)).ShouldSucceed();
             (await ReplayOutcome.RunAsync(servers, projection, tenant, since: DateTimeOffset.UnixEpoch)).ShouldSucceed();
             var after = (await CompareAsync(tenant, projection)).ShouldSucceed();
 
             Assert.NotEmpty(before.Differences);
-            Assert.All(before.Differences, difference => Assert.Equal((DifferenceKind.Missing, "count", null, ""), (difference.Kind, difference.Field, difference.Actual, difference.AggregateId)));
+            Assert.All(
+                before.Differences,
+                difference => Assert.Equal(
+                    (DifferenceKind.Missing, "count", null, ""),
+                    (difference.Kind, difference.Field, difference.Actual, difference.AggregateId)));
             Assert.Empty(after.Lines);
             Assert.Empty(after.Warnings);
         }
@@ -37,7 +46,8 @@ public sealed class CounterComparisonTests(TestServers servers) : IClassFixture<
 
     [Theory]
     [InlineData("count = count + 1", "Different {0}:2026-01-10 count 3 4")]
-    [InlineData("\"lastEventTimestamp\" = \"lastEventTimestamp\" - 1", "Different {0}:2026-01-10 lastEventTimestamp 1768003201000 1768003200999")]
+    [InlineData(
+        "\"lastEventTimestamp\" = \"lastEventTimestamp\" - 1", "Different {0}:2026-01-10 lastEventTimestamp 1768003201000 1768003200999")]
     [InlineData("\"lastEventTimestamp\" = NULL", "Different {0}:2026-01-10 lastEventTimestamp 1768003201000 null")]
     [InlineData("date = '2026-01-11'", "Different {0}:2026-01-10 date 2026-01-10 2026-01-11")]
     [InlineData("id = id || 'x'", "Missing {0}:2026-01-10 count 3 null|Extra {0}:2026-01-10x count null 3")]
@@ -52,7 +62,8 @@ public sealed class CounterComparisonTests(TestServers servers) : IClassFixture<
         await ExecuteAsync($"""UPDATE "TenantDailyBillableEvents" SET {change} WHERE "tenantId" = $1""", tenant.Id);
 
         var outcome = (await CompareAsync(tenant)).ShouldSucceed();
-        Assert.Equal(lines.Replace("{0}", tenant.Id, StringComparison.Ordinal).Split('|', StringSplitOptions.RemoveEmptyEntries), outcome.Lines);
+        Assert.Equal(
+            lines.Replace("{0}", tenant.Id, StringComparison.Ordinal).Split('|', StringSplitOptions.RemoveEmptyEntries), outcome.Lines);
         Assert.Empty((await CompareAsync(neighbour)).ShouldSucceed().Lines);
     }
 
@@ -108,15 +119,18 @@ public sealed class CounterComparisonTests(TestServers servers) : IClassFixture<
     {
         var tenant = await new TestTenant(servers).AddEvaluations(3).AddEvaluation("yesterday", TestTenant.Start.AddDays(-1)).AppendAsync();
         (await ReplayOutcome.RunAsync(servers, BillableEvents, tenant)).ShouldSucceed();
-        await ExecuteAsync("""UPDATE "TenantDailyBillableEvents" SET count = count + 1 WHERE "tenantId" = $1 AND date = '2026-01-09'""", tenant.Id);
+        await ExecuteAsync(
+            """UPDATE "TenantDailyBillableEvents" SET count = count + 1 WHERE "tenantId" = $1 AND date = '2026-01-09'""", tenant.Id);
 
-        var outcome = await CompareAsync(tenant, with: request => request with { Pause = async (look, _) => await LiveEventAsync(tenant, $"born{look}", look) });
+        var outcome = await CompareAsync(
+            tenant, with: request => request with { Pause = async (look, _) => await LiveEventAsync(tenant, $"born{look}", look) });
 
         Assert.Equal([$"Different {tenant.Id}:2026-01-09 count 1 2"], outcome.ShouldSucceed().Lines);
         Assert.Contains($"'{tenant.Id}:2026-01-10'", Assert.Single(outcome.Warnings), StringComparison.Ordinal);
     }
 
-    private Task<ComparisonOutcome> CompareAsync(TestTenant tenant, IFoldProjection? projection = null, Func<ComparisonRequest, ComparisonRequest>? with = null) =>
+    private Task<ComparisonOutcome> CompareAsync(
+        TestTenant tenant, IFoldProjection? projection = null, Func<ComparisonRequest, ComparisonRequest>? with = null) =>
         ComparisonOutcome.RunAsync(servers, projection ?? BillableEvents, tenant, with);
 
     /// <summary>An event comes in, and a live handler counts it.</summary>
@@ -124,8 +138,11 @@ public sealed class CounterComparisonTests(TestServers servers) : IClassFixture<
     {
         tenant.AddRaw("evaluation", id, "lw.evaluation.started", TestTenant.Start.AddSeconds(10 + seconds), "{}");
         await tenant.AppendAsync();
+        var timestamp = TestTenant.Start.AddSeconds(10 + seconds).ToUnixTimeMilliseconds();
         await ExecuteAsync(
-            $"""UPDATE "TenantDailyBillableEvents" SET count = count + 1, "lastEventTimestamp" = {TestTenant.Start.AddSeconds(10 + seconds).ToUnixTimeMilliseconds()} WHERE "tenantId" = $1 AND date = '2026-01-10'""", tenant.Id);
+            $"""UPDATE "TenantDailyBillableEvents" SET count = count + 1, "lastEventTimestamp" = {timestamp} """
+                + """WHERE "tenantId" = $1 AND date = '2026-01-10'""",
+            tenant.Id);
     }
 
     private async Task ExecuteAsync(string sql, string tenantId)

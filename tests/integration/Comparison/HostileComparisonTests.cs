@@ -30,7 +30,9 @@ public sealed class HostileComparisonTests(TestServers servers) : IClassFixture<
         Assert.Equal(ids.Order(StringComparer.Ordinal), Keys(await ComparisonOutcome.RunAsync(servers, Evaluations, tenant)));
         (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, aggregateIds: [name])).ShouldSucceed();
         Assert.Equal(ids[1..].Order(StringComparer.Ordinal), Keys(await ComparisonOutcome.RunAsync(servers, Evaluations, tenant)));
-        Assert.Equal([ids[1]], Keys(await ComparisonOutcome.RunAsync(servers, Evaluations, tenant, request => request with { AggregateIds = ids[..2] })));
+        Assert.Equal(
+            [ids[1]],
+            Keys(await ComparisonOutcome.RunAsync(servers, Evaluations, tenant, request => request with { AggregateIds = ids[..2] })));
         (await ReplayOutcome.RunAsync(servers, Evaluations, tenant)).ShouldSucceed();
         Assert.Empty((await ComparisonOutcome.RunAsync(servers, Evaluations, tenant)).ShouldSucceed().Lines);
 
@@ -60,7 +62,8 @@ public sealed class HostileComparisonTests(TestServers servers) : IClassFixture<
         Assert.Equal(before, await TenantTraces.ReadAsync(servers, tenant.Id, keys));
         await TenantTraces.TakeAwayAsync(servers, [.. keys]);
         await Assert.ThrowsAnyAsync<Exception>(() => reader.WriteAsync());
-        (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, connections: reader.Connections)).ShouldFailWith(ReplayError.ConnectionUrlMissing);
+        (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, connections: reader.Connections))
+            .ShouldFailWith(ReplayError.ConnectionUrlMissing);
     }
 
     [Fact]
@@ -68,8 +71,10 @@ public sealed class HostileComparisonTests(TestServers servers) : IClassFixture<
     {
         var tenant = new TestTenant(servers);
         await servers.ExecuteAsync($$"""
-            INSERT INTO event_log (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
-            SELECT '{{tenant.Id}}', 'x', 'evaluation', toString(number), concat('1768003200000:', toString(number)), 'lw.evaluation.completed', '1', 1768003200000,
+            INSERT INTO event_log
+                (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
+            SELECT '{{tenant.Id}}', 'x', 'evaluation', toString(number), concat('1768003200000:', toString(number)),
+                'lw.evaluation.completed', '1', 1768003200000,
                 concat('{"evaluationId":"', toString(number), '","status":"processed"}')
             FROM numbers(30000)
             """);
@@ -110,9 +115,11 @@ public sealed class HostileComparisonTests(TestServers servers) : IClassFixture<
         foreach (var id in (string[])["", "a\0b", "a\uD800"])
         {
             var tenant = new TestTenant(servers);
-            (await ComparisonOutcome.RunAsync(servers, Evaluations, tenant, request => request with { AggregateIds = ["e1", id] })).ShouldFailWith(ReplayError.OptionInvalid);
+            (await ComparisonOutcome.RunAsync(servers, Evaluations, tenant, request => request with { AggregateIds = ["e1", id] }))
+                .ShouldFailWith(ReplayError.OptionInvalid);
             (await ComparisonOutcome.RunAsync(servers, Evaluations, new TestTenant(servers, id))).ShouldFailWith(ReplayError.OptionInvalid);
-            (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, aggregateIds: ["e1", id])).ShouldFailWith(ReplayError.OptionInvalid);
+            (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, aggregateIds: ["e1", id]))
+                .ShouldFailWith(ReplayError.OptionInvalid);
         }
     }
 
@@ -146,7 +153,12 @@ public sealed class HostileComparisonTests(TestServers servers) : IClassFixture<
         {
             var (settings, _) = ServerSettings.ClickHouse(Connections.ResolveClickHouse());
             using var database = new ProjectionReplay.ClickHouse.ClickHouseDatabase(settings);
-            await database.InsertAsync("evaluation_states", [("Id", "String")], isConverted: false, (_, _) => Task.CompletedTask, TestContext.Current.CancellationToken);
+            await database.InsertAsync(
+                "evaluation_states",
+                [("Id", "String")],
+                isConverted: false,
+                (_, _) => Task.CompletedTask,
+                TestContext.Current.CancellationToken);
         }
 
         public async ValueTask DisposeAsync()

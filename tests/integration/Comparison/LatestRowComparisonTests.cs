@@ -33,7 +33,9 @@ public sealed class LatestRowComparisonTests(TestServers servers) : IClassFixtur
 
             Assert.NotEmpty(before.Differences);
             Assert.All(before.Differences, difference => Assert.Equal((DifferenceKind.Missing, null), (difference.Kind, difference.Field)));
-            Assert.All(before.Differences, difference => Assert.Equal((projection.Definition.Name, tenant.Id), (difference.Projection, difference.TenantId)));
+            Assert.All(
+                before.Differences,
+                difference => Assert.Equal((projection.Definition.Name, tenant.Id), (difference.Projection, difference.TenantId)));
             Assert.Empty(after.Lines);
             Assert.Empty(after.Warnings);
             Assert.Equal(after.Progress!.AggregateCount, after.Progress.AggregatesReplayed);
@@ -84,9 +86,16 @@ public sealed class LatestRowComparisonTests(TestServers servers) : IClassFixtur
         var tenant = new TestTenant(servers);
         foreach (var trace in (string[])["t1", "t2"])
         {
-            var span = SampleSpan.Of(("gen_ai.request.model", "b"), ("gen_ai.response.model", "a")).ResourceText("service.name", "shop").ResourceText("service.version", "1");
+            var span = SampleSpan.Of(("gen_ai.request.model", "b"), ("gen_ai.response.model", "a"))
+                .ResourceText("service.name", "shop")
+                .ResourceText("service.version", "1");
             tenant.AddRaw("trace", trace, "lw.obs.trace.span_received", TestTenant.Start, (span with { TraceId = trace }).ToJson());
-            tenant.AddRaw("trace", trace, "lw.obs.trace.span_received", TestTenant.Start.AddSeconds(1), (SampleSpan.Of(("gen_ai.request.model", "c")) with { TraceId = trace }).ToJson());
+            tenant.AddRaw(
+                "trace",
+                trace,
+                "lw.obs.trace.span_received",
+                TestTenant.Start.AddSeconds(1),
+                (SampleSpan.Of(("gen_ai.request.model", "c")) with { TraceId = trace }).ToJson());
         }
 
         await tenant.AppendAsync();
@@ -94,7 +103,10 @@ public sealed class LatestRowComparisonTests(TestServers servers) : IClassFixtur
         Assert.Empty((await ComparisonOutcome.RunAsync(servers, Traces, tenant)).ShouldSucceed().Lines);
 
         await servers.ExecuteAsync($"""
-            INSERT INTO trace_summaries SELECT * REPLACE ({sql} AS {column}) FROM trace_summaries FINAL WHERE TenantId = '{tenant.Id}' AND TraceId = 't2'
+            INSERT INTO trace_summaries
+            SELECT * REPLACE ({sql} AS {column})
+            FROM trace_summaries FINAL
+            WHERE TenantId = '{tenant.Id}' AND TraceId = 't2'
             """);
 
         var outcome = (await ComparisonOutcome.RunAsync(servers, Traces, tenant)).ShouldSucceed();
@@ -112,7 +124,9 @@ public sealed class LatestRowComparisonTests(TestServers servers) : IClassFixtur
 
         await servers.ExecuteAsync($"""
             INSERT INTO trace_summaries
-            SELECT * REPLACE ([] AS Models, map('a', 'b') AS Attributes, toDateTime64('2020-02-02 00:00:00.001', 3, 'UTC') AS OccurredAt) FROM trace_summaries FINAL WHERE TenantId = '{tenant.Id}'
+            SELECT * REPLACE ([] AS Models, map('a', 'b') AS Attributes, toDateTime64('2020-02-02 00:00:00.001', 3, 'UTC') AS OccurredAt)
+            FROM trace_summaries FINAL
+            WHERE TenantId = '{tenant.Id}'
             """);
 
         var differences = (await ComparisonOutcome.RunAsync(servers, Traces, tenant)).ShouldSucceed().Differences;
@@ -129,7 +143,12 @@ public sealed class LatestRowComparisonTests(TestServers servers) : IClassFixtur
         var tenant = new TestTenant(servers);
         foreach (var run in (string[])["r1", "r2"])
         {
-            tenant.AddRaw("experiment_run", run, "lw.experiment_run.started", TestTenant.Start, $$"""{"runId":"{{run}}","experimentId":"x{{run}}","total":2,"targets":[]}""");
+            tenant.AddRaw(
+                "experiment_run",
+                run,
+                "lw.experiment_run.started",
+                TestTenant.Start,
+                $$"""{"runId":"{{run}}","experimentId":"x{{run}}","total":2,"targets":[]}""");
         }
 
         await tenant.AppendAsync();
@@ -137,10 +156,16 @@ public sealed class LatestRowComparisonTests(TestServers servers) : IClassFixtur
 
         // The second row is of no run that there is: it shares a part of its key with each of the two that there are.
         await servers.ExecuteAsync($"""
-            INSERT INTO experiment_runs SELECT * REPLACE (3 AS Total, UpdatedAt + 1 AS UpdatedAt) FROM experiment_runs FINAL WHERE TenantId = '{tenant.Id}' AND RunId = 'r2'
+            INSERT INTO experiment_runs
+            SELECT * REPLACE (3 AS Total, UpdatedAt + 1 AS UpdatedAt)
+            FROM experiment_runs FINAL
+            WHERE TenantId = '{tenant.Id}' AND RunId = 'r2'
             """);
         await servers.ExecuteAsync($"""
-            INSERT INTO experiment_runs SELECT * REPLACE ('xr2' AS ExperimentId, 9 AS Total) FROM experiment_runs FINAL WHERE TenantId = '{tenant.Id}' AND RunId = 'r1'
+            INSERT INTO experiment_runs
+            SELECT * REPLACE ('xr2' AS ExperimentId, 9 AS Total)
+            FROM experiment_runs FINAL
+            WHERE TenantId = '{tenant.Id}' AND RunId = 'r1'
             """);
 
         var outcome = (await ComparisonOutcome.RunAsync(servers, Runs, tenant)).ShouldSucceed();
@@ -193,7 +218,9 @@ public sealed class LatestRowComparisonTests(TestServers servers) : IClassFixtur
     {
         var tenant = await ReplayedEvaluationsAsync(1);
         await servers.ExecuteAsync($"""
-            INSERT INTO evaluation_states (Id, TenantId, EvaluationId) SELECT 'x', '{tenant.Id}', concat('stray', toString(number)) FROM numbers(1234)
+            INSERT INTO evaluation_states (Id, TenantId, EvaluationId)
+            SELECT 'x', '{tenant.Id}', concat('stray', toString(number))
+            FROM numbers(1234)
             """);
 
         var outcome = (await ComparisonOutcome.RunAsync(servers, Evaluations, tenant)).ShouldSucceed();
@@ -211,7 +238,9 @@ public sealed class LatestRowComparisonTests(TestServers servers) : IClassFixtur
         await ChangeEvaluationAsync(neighbour, "e0002", "'stray' AS EvaluationId");
 
         Assert.Empty((await ComparisonOutcome.RunAsync(servers, Evaluations, tenant)).ShouldSucceed().Lines);
-        Assert.Equal(["Different e0002 Label null x", "Extra stray - null null"], (await ComparisonOutcome.RunAsync(servers, Evaluations, neighbour)).ShouldSucceed().Lines);
+        Assert.Equal(
+            ["Different e0002 Label null x", "Extra stray - null null"],
+            (await ComparisonOutcome.RunAsync(servers, Evaluations, neighbour)).ShouldSucceed().Lines);
     }
 
     [Fact]
@@ -259,9 +288,10 @@ public sealed class LatestRowComparisonTests(TestServers servers) : IClassFixtur
         return tenant;
     }
 
-    private Task ChangeEvaluationAsync(TestTenant tenant, string id, string change, string updatedAt = "UpdatedAt + 1") => servers.ExecuteAsync($"""
-        INSERT INTO evaluation_states
-        SELECT * REPLACE ({change}, {updatedAt} AS UpdatedAt)
-        FROM (SELECT * FROM evaluation_states FINAL WHERE TenantId = '{tenant.Id}' AND EvaluationId = '{id}')
-        """);
+    private Task ChangeEvaluationAsync(TestTenant tenant, string id, string change, string updatedAt = "UpdatedAt + 1") =>
+        servers.ExecuteAsync($"""
+            INSERT INTO evaluation_states
+            SELECT * REPLACE ({change}, {updatedAt} AS UpdatedAt)
+            FROM (SELECT * FROM evaluation_states FINAL WHERE TenantId = '{tenant.Id}' AND EvaluationId = '{id}')
+            """);
 }

@@ -28,7 +28,12 @@ public sealed class MovingRowTests(TestServers servers) : IClassFixture<TestServ
     public async Task A_row_that_a_live_handler_is_about_to_write_is_no_difference()
     {
         var tenant = await ReplayedAsync();
-        tenant.Add("evaluation", "e0001", "lw.evaluation.completed", TestTenant.Start.AddMinutes(1), new JsonObject { ["evaluationId"] = "e0001", ["status"] = "error" });
+        tenant.Add(
+            "evaluation",
+            "e0001",
+            "lw.evaluation.completed",
+            TestTenant.Start.AddMinutes(1),
+            new JsonObject { ["evaluationId"] = "e0001", ["status"] = "error" });
         await tenant.AppendAsync();
         var handling = Task.CompletedTask;
 
@@ -52,7 +57,9 @@ public sealed class MovingRowTests(TestServers servers) : IClassFixture<TestServ
         var tenant = await ReplayedAsync();
         await servers.ExecuteAsync($"""
             INSERT INTO evaluation_states
-            SELECT * REPLACE ('x' AS EvaluatorName, addDays(UpdatedAt, 1) AS UpdatedAt) FROM evaluation_states FINAL WHERE TenantId = '{tenant.Id}' AND EvaluationId = 'e0002'
+            SELECT * REPLACE ('x' AS EvaluatorName, addDays(UpdatedAt, 1) AS UpdatedAt)
+            FROM evaluation_states FINAL
+            WHERE TenantId = '{tenant.Id}' AND EvaluationId = 'e0002'
             """);
 
         var outcome = await CompareAsync(tenant, async look =>
@@ -115,12 +122,18 @@ public sealed class MovingRowTests(TestServers servers) : IClassFixture<TestServ
     }
 
     private Task<ComparisonOutcome> CompareAsync(TestTenant tenant, Func<int, Task> pause, TimeSpan grace = default) =>
-        ComparisonOutcome.RunAsync(servers, Evaluations, tenant, request => request with { Grace = grace, Pause = async (look, _) => await pause(look) });
+        ComparisonOutcome.RunAsync(
+            servers, Evaluations, tenant, request => request with { Grace = grace, Pause = async (look, _) => await pause(look) });
 
     /// <summary>An event comes in, and a live handler folds it.</summary>
     private async Task LiveEventAsync(TestTenant tenant, string id, int minutes)
     {
-        tenant.Add("evaluation", id, "lw.evaluation.completed", TestTenant.Start.AddMinutes(minutes), new JsonObject { ["evaluationId"] = id, ["status"] = "error", ["error"] = $"{minutes}" });
+        tenant.Add(
+            "evaluation",
+            id,
+            "lw.evaluation.completed",
+            TestTenant.Start.AddMinutes(minutes),
+            new JsonObject { ["evaluationId"] = id, ["status"] = "error", ["error"] = $"{minutes}" });
         await tenant.AppendAsync();
         await ReplayAsync(tenant, [id]);
     }

@@ -48,8 +48,12 @@ public sealed class LiveReplayGateTests(TestServers servers) : IClassFixture<Tes
         var projection = $"gate{Guid.NewGuid():N}";
         await servers.Redis.HashSetAsync($"projection-replay:cutoff:{projection}", "tenant:evaluation:e1", "pending");
 
-        Assert.Equal(LiveReplayDecision.Process, await new LiveReplayGate(servers.Redis, projection).DecideAsync(new("tenant", "evaluation", "e2"), "1"));
-        Assert.Equal(LiveReplayDecision.Process, await new LiveReplayGate(servers.Redis, projection + "2").DecideAsync(new("tenant", "evaluation", "e1"), "1"));
+        Assert.Equal(
+            LiveReplayDecision.Process,
+            await new LiveReplayGate(servers.Redis, projection).DecideAsync(new("tenant", "evaluation", "e2"), "1"));
+        Assert.Equal(
+            LiveReplayDecision.Process,
+            await new LiveReplayGate(servers.Redis, projection + "2").DecideAsync(new("tenant", "evaluation", "e1"), "1"));
 
         await servers.Redis.KeyDeleteAsync($"projection-replay:cutoff:{projection}");
     }

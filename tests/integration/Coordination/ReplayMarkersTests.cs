@@ -23,7 +23,9 @@ public sealed class ReplayMarkersTests(TestServers servers) : IClassFixture<Test
         await using var redis = await RedisServer.ConnectAsync(
             ServerSettings.Redis(new ConnectionUrl(servers.RedisUrl, "test")).Options, TestContext.Current.CancellationToken);
 
-        Assert.Equal(isForgotten, await new ReplayMarkers(redis, projection).TryForgetAllCompletedAsync(count, TestContext.Current.CancellationToken));
+        Assert.Equal(
+            isForgotten,
+            await new ReplayMarkers(redis, projection).TryForgetAllCompletedAsync(count, TestContext.Current.CancellationToken));
 
         Assert.Equal(isForgotten ? 0 : completed, await servers.Redis.SetLengthAsync(key));
         await servers.Redis.KeyDeleteAsync(key);

@@ -22,7 +22,9 @@ public sealed class StagedJobsTests(TestServers servers) : IClassFixture<TestSer
         Assert.Equal(["e3", "e499", "e500", "e1233"], found.Select(snapshot => Encoding.UTF8.GetString(snapshot.Key.Span)));
         Assert.Equal(
             ["a 1, b 2", "c -∞", "d 7", "e 3"],
-            found.Select(snapshot => string.Join(", ", snapshot.Jobs.Select(job => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{job.Key} {job.Value}").Replace("-Infinity", "-∞", StringComparison.Ordinal)))));
+            found.Select(snapshot => string.Join(", ", snapshot.Jobs.Select(job =>
+                string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{job.Key} {job.Value}")
+                    .Replace("-Infinity", "-∞", StringComparison.Ordinal)))));
         await servers.Redis.KeyDeleteAsync([Key(3, "jobs"), Key(499, "active"), Key(500, "active"), Key(500, "jobs"), Key(1_233, "jobs")]);
     }
 
@@ -69,11 +71,13 @@ public sealed class StagedJobsTests(TestServers servers) : IClassFixture<TestSer
     private async Task<List<JobSnapshot>> FindAsync(int count)
     {
         await using var redis = await ConnectAsync();
-        return await new StagedJobs(redis, _queueName, TimeProvider.System).SnapshotAsync(Names("e", count), TestContext.Current.CancellationToken);
+        return await new StagedJobs(redis, _queueName, TimeProvider.System).SnapshotAsync(
+            Names("e", count), TestContext.Current.CancellationToken);
     }
 
     private Task<RedisServer> ConnectAsync() => RedisServer.ConnectAsync(
-        Configuration.ServerSettings.Redis(new Configuration.ConnectionUrl(servers.RedisUrl, "test")).Options, TestContext.Current.CancellationToken);
+        Configuration.ServerSettings.Redis(new Configuration.ConnectionUrl(servers.RedisUrl, "test")).Options,
+        TestContext.Current.CancellationToken);
 
     private string Key(int number, string kind) => $"{_queueName}:gq:group:e{number}:{kind}";
 }

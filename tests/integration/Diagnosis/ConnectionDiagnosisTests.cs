@@ -23,7 +23,8 @@ public sealed class ConnectionDiagnosisTests(TestServers servers) : IClassFixtur
         var outcome = await DiagnosisOutcome.RunAsync(servers.Connections, null, all);
 
         Assert.Empty(outcome.Faults);
-        foreach (var (server, table) in all.Select(projection => (projection.Definition.Store.ToString(), projection.Definition.Table)).Append(("ClickHouse", "event_log")))
+        var tables = all.Select(projection => (projection.Definition.Store.ToString(), projection.Definition.Table));
+        foreach (var (server, table) in tables.Append(("ClickHouse", "event_log")))
         {
             foreach (var check in (string[])["Table", "Columns", "Types", "Permission"]) outcome.ShouldBe("Passed", server, check, table);
         }
@@ -39,7 +40,11 @@ public sealed class ConnectionDiagnosisTests(TestServers servers) : IClassFixtur
     [Fact]
     public async Task Postgres_is_left_out_when_no_projection_is_stored_there()
     {
-        var connections = new ReplayConnections(directory: null, environment: _ => null) { ClickHouseUrl = servers.ClickHouseUrl, RedisUrl = servers.RedisUrl };
+        var connections = new ReplayConnections(directory: null, environment: _ => null)
+        {
+            ClickHouseUrl = servers.ClickHouseUrl,
+            RedisUrl = servers.RedisUrl,
+        };
 
         var outcome = await DiagnosisOutcome.RunAsync(connections, null, Evaluations);
 
@@ -49,9 +54,11 @@ public sealed class ConnectionDiagnosisTests(TestServers servers) : IClassFixtur
     [Fact]
     public async Task Missing_urls_are_failed_checks_that_name_what_would_give_them()
     {
-        var outcome = await DiagnosisOutcome.RunAsync(new ReplayConnections(directory: null, environment: _ => null), null, Evaluations, BillableEvents);
+        var outcome = await DiagnosisOutcome.RunAsync(
+            new ReplayConnections(directory: null, environment: _ => null), null, Evaluations, BillableEvents);
 
-        Assert.Equal([("ClickHouse", "Url"), ("Redis", "Url"), ("Postgres", "Url")], outcome.Checks.Select(check => (check.Server, check.Check)));
+        Assert.Equal(
+            [("ClickHouse", "Url"), ("Redis", "Url"), ("Postgres", "Url")], outcome.Checks.Select(check => (check.Server, check.Check)));
         Assert.Equal("No Redis URL.", outcome.ShouldBe("Failed", "Redis", "Url").Detail);
         Assert.Contains("-DatabaseUrl", outcome.ShouldBe("Failed", "Postgres", "Url").Advice, StringComparison.Ordinal);
         Assert.Contains("CLICKHOUSE_URL", outcome.ShouldBe("Failed", "ClickHouse", "Url").Advice, StringComparison.Ordinal);
@@ -63,13 +70,15 @@ public sealed class ConnectionDiagnosisTests(TestServers servers) : IClassFixtur
     [InlineData("Postgres")]
     public async Task A_server_that_is_down_does_not_keep_the_others_from_being_checked(string down)
     {
-        var outcome = await DiagnosisOutcome.RunAsync(With(down, url => url.Scheme + "://u:hunter2@127.0.0.1:1/0"), null, Evaluations, BillableEvents);
+        var outcome = await DiagnosisOutcome.RunAsync(
+            With(down, url => url.Scheme + "://u:hunter2@127.0.0.1:1/0"), null, Evaluations, BillableEvents);
 
         var failed = outcome.ShouldBe("Failed", down, "Connection");
         Assert.DoesNotContain("hunter2", string.Concat(outcome.Checks), StringComparison.Ordinal);
         Assert.Contains("_URL", failed.Advice, StringComparison.Ordinal);
         Assert.Equal([failed, outcome.ShouldBe("NotChecked", down, "Rest")], outcome.Faults);
-        foreach (var up in ((string[])["ClickHouse", "Redis", "Postgres"]).Where(server => server != down)) outcome.ShouldBe("Passed", up, "Connection");
+        foreach (var up in ((string[])["ClickHouse", "Redis", "Postgres"]).Where(server => server != down))
+            outcome.ShouldBe("Passed", up, "Connection");
     }
 
     [Theory]
@@ -95,11 +104,13 @@ public sealed class ConnectionDiagnosisTests(TestServers servers) : IClassFixtur
     [Fact]
     public async Task Wrong_passwords_are_told_as_the_server_does()
     {
-        var redis = (await DiagnosisOutcome.RunAsync(With("Redis", url => $"redis://:hunter2@{url.Authority}"), null, Evaluations)).ShouldBe("Failed", "Redis", "Connection");
+        var redis = (await DiagnosisOutcome.RunAsync(With("Redis", url => $"redis://:hunter2@{url.Authority}"), null, Evaluations))
+            .ShouldBe("Failed", "Redis", "Connection");
         Assert.DoesNotContain("hunter2", redis.ToString(), StringComparison.Ordinal);
 
         await using var account = await PostgresAccount.CreateAsync(servers);
-        var outcome = await DiagnosisOutcome.RunAsync(With("Postgres", _ => account.Url.Replace(account.Password, "hunter2", StringComparison.Ordinal)), null, BillableEvents);
+        var outcome = await DiagnosisOutcome.RunAsync(
+            With("Postgres", _ => account.Url.Replace(account.Password, "hunter2", StringComparison.Ordinal)), null, BillableEvents);
         var postgres = outcome.ShouldBe("Failed", "Postgres", "Connection");
         Assert.Contains("password authentication failed", postgres.Detail, StringComparison.Ordinal);
         Assert.DoesNotContain("hunter2", postgres.ToString(), StringComparison.Ordinal);
@@ -111,13 +122,17 @@ public sealed class ConnectionDiagnosisTests(TestServers servers) : IClassFixtur
     {
         var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
         var key = $"projection-replay:lock:evaluationState:{tenant.Id}";
-        await servers.Redis.StringSetAsync(key, new ReplayLockHolder("r", "elsewhere", 7, DateTime.UtcNow, DateTime.UtcNow).Serialize(), TimeSpan.FromMinutes(1));
+        await servers.Redis.StringSetAsync(
+            key, new ReplayLockHolder("r", "elsewhere", 7, DateTime.UtcNow, DateTime.UtcNow).Serialize(), TimeSpan.FromMinutes(1));
 
         var outcome = await DiagnosisOutcome.RunAsync(servers.Connections, tenant.Id, Evaluations, BillableEvents);
         await servers.Redis.KeyDeleteAsync(key);
 
         outcome.ShouldBe("Passed", "ClickHouse", "Events", "evaluationState");
-        Assert.Contains("process 7 on host 'elsewhere'", outcome.ShouldBe("Warning", "Redis", "Lock", "evaluationState").Detail, StringComparison.Ordinal);
+        Assert.Contains(
+            "process 7 on host 'elsewhere'",
+            outcome.ShouldBe("Warning", "Redis", "Lock", "evaluationState").Detail,
+            StringComparison.Ordinal);
         outcome.ShouldBe("Passed", "Redis", "Lock", "tenantDailyBillableEvents");
 
         var nobody = await DiagnosisOutcome.RunAsync(servers.Connections, "it's\n{nobody:String}*", Evaluations);
@@ -137,7 +152,8 @@ public sealed class ConnectionDiagnosisTests(TestServers servers) : IClassFixtur
         ClockCheck.Judge(report, TimeSpan.FromSeconds(ahead), TimeSpan.FromSeconds(doubt), ClockCheck.EventTolerance, "So what.");
         await report.RunAsync(_ => Task.CompletedTask, TestContext.Current.CancellationToken);
 
-        var check = Assert.Single(await report.ReadAllAsync(TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken));
+        var check = Assert.Single(
+            await report.ReadAllAsync(TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken));
         Assert.Equal(result, check.Result);
         Assert.Contains(expected, check.Detail, StringComparison.Ordinal);
         Assert.Equal(result == "Warning", check.Advice.StartsWith("So what.", StringComparison.Ordinal));
@@ -149,7 +165,9 @@ public sealed class ConnectionDiagnosisTests(TestServers servers) : IClassFixtur
         var checks = new List<ConnectionCheck>();
         var report = new CheckReport("Redis", TimeProvider.System);
         await report.RunAsync(
-            _ => ClockCheck.RunAsync(report, ClockCheck.DisplayTolerance, "So what.", () => Task.FromResult(DateTimeOffset.UtcNow.AddSeconds(-61))), TestContext.Current.CancellationToken);
+            _ => ClockCheck.RunAsync(
+                report, ClockCheck.DisplayTolerance, "So what.", () => Task.FromResult(DateTimeOffset.UtcNow.AddSeconds(-61))),
+            TestContext.Current.CancellationToken);
         await foreach (var check in report.ReadAllAsync(TestContext.Current.CancellationToken)) checks.Add(check);
 
         Assert.Equal("Warning", Assert.Single(checks).Result);
@@ -164,8 +182,12 @@ public sealed class ConnectionDiagnosisTests(TestServers servers) : IClassFixtur
         var outcome = await DiagnosisOutcome.RunAsync(
             With("ClickHouse", _ => $"{servers.ClickHouseUrl}?clickhouse_setting_readonly={mode}"), null, Evaluations);
 
-        Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"readonly = {mode}"), outcome.ShouldBe("Failed", "ClickHouse", "ReadOnly").Detail, StringComparison.Ordinal);
-        var counters = await DiagnosisOutcome.RunAsync(With("ClickHouse", _ => $"{servers.ClickHouseUrl}?clickhouse_setting_readonly={mode}"), null, BillableEvents);
+        Assert.Contains(
+            string.Create(CultureInfo.InvariantCulture, $"readonly = {mode}"),
+            outcome.ShouldBe("Failed", "ClickHouse", "ReadOnly").Detail,
+            StringComparison.Ordinal);
+        var counters = await DiagnosisOutcome.RunAsync(
+            With("ClickHouse", _ => $"{servers.ClickHouseUrl}?clickhouse_setting_readonly={mode}"), null, BillableEvents);
         Assert.Equal(mode == "1" ? "Failed" : "Passed", counters.Of("ClickHouse", "ReadOnly").Result);
     }
 

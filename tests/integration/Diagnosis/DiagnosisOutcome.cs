@@ -11,16 +11,22 @@ internal sealed class DiagnosisOutcome(IReadOnlyList<ConnectionCheck> checks)
 
     /// <summary>Those that did not pass, but for what the sandbox's Redis does not tell.</summary>
     public IReadOnlyList<ConnectionCheck> Faults =>
-        [.. checks.Where(check => check.Result != "Passed" && check is not { Server: "Redis", Check: "Eviction" or "Permission", Result: "NotChecked" })];
+        [
+            .. checks.Where(check =>
+                check.Result != "Passed"
+                && check is not { Server: "Redis", Check: "Eviction" or "Permission", Result: "NotChecked" }),
+        ];
 
     /// <summary>Makes the checks for projections.</summary>
-    public static async Task<DiagnosisOutcome> RunAsync(ReplayConnections connections, string? tenantId, params IFoldProjection[] projections)
+    public static async Task<DiagnosisOutcome> RunAsync(
+        ReplayConnections connections, string? tenantId, params IFoldProjection[] projections)
     {
         var messages = new ReplayMessages();
         var reading = Task.Run(async () =>
         {
             var checks = new List<ConnectionCheck>();
-            await foreach (var message in messages.Reader.ReadAllAsync()) checks.Add((ConnectionCheck)((ReplayFindingMessage)message).Finding);
+            await foreach (var message in messages.Reader.ReadAllAsync())
+                checks.Add((ConnectionCheck)((ReplayFindingMessage)message).Finding);
             return checks;
         });
         try

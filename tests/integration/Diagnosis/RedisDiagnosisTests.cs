@@ -41,7 +41,8 @@ public sealed class RedisDiagnosisTests(TestServers servers) : IClassFixture<Tes
     public async Task A_replica_takes_no_markers()
     {
         await using var primary = await RealRedis.StartAsync();
-        await using var replica = await RealRedis.StartAsync(arguments: ["--replicaof", "127.0.0.1", primary.Port.ToString(CultureInfo.InvariantCulture)]);
+        await using var replica = await RealRedis.StartAsync(
+            arguments: ["--replicaof", "127.0.0.1", primary.Port.ToString(CultureInfo.InvariantCulture)]);
 
         (await DiagnoseAsync(replica.Url)).ShouldBe("Failed", "Redis", "Role");
     }
@@ -57,7 +58,10 @@ public sealed class RedisDiagnosisTests(TestServers servers) : IClassFixture<Tes
         var reader = (await DiagnoseAsync(redis, "reader")).ShouldBe("Failed", "Redis", "Permission", "evaluationState");
         Assert.Contains("HDEL, HMSET, HSET", reader.Detail, StringComparison.Ordinal);
         Assert.DoesNotContain("GET", reader.Detail, StringComparison.Ordinal);
-        Assert.Contains("HSCAN", (await DiagnoseAsync(redis, "elsewhere")).ShouldBe("Failed", "Redis", "Permission", "evaluationState").Detail, StringComparison.Ordinal);
+        Assert.Contains(
+            "HSCAN",
+            (await DiagnoseAsync(redis, "elsewhere")).ShouldBe("Failed", "Redis", "Permission", "evaluationState").Detail,
+            StringComparison.Ordinal);
         (await DiagnoseAsync(redis, "replayer")).ShouldBe("Passed", "Redis", "Permission", "evaluationState");
     }
 
@@ -69,7 +73,11 @@ public sealed class RedisDiagnosisTests(TestServers servers) : IClassFixture<Tes
         // Besides those by which a client introduces itself.
         string[] client = ["auth", "hello", "client", "ping", "echo", "info", "select", "config|get", "cluster", "subscribe"];
         await redis.ExecuteAsync(
-            "ACL", ["SETUSER", "frugal", "on", ">secret1", "~*", "&*", "-@all", .. client.Concat(RedisPermissionChecks.Commands).Select(command => "+" + command)]);
+            "ACL",
+            [
+                "SETUSER", "frugal", "on", ">secret1", "~*", "&*", "-@all",
+                .. client.Concat(RedisPermissionChecks.Commands).Select(command => "+" + command),
+            ]);
         var tenant = await new TestTenant(servers).AddEvaluations(5).AppendAsync();
 
         var connections = With(Url(redis, "frugal"));
@@ -77,18 +85,25 @@ public sealed class RedisDiagnosisTests(TestServers servers) : IClassFixture<Tes
         var interrupted = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions
         {
             AggregateBatchSize = 2,
-            Probe = (boundary, _) => boundary == new ReplayBoundary(2, ReplayPhase.Store, IsBefore: true) ? throw new InvalidOperationException("The test fails the run here.") : ValueTask.CompletedTask,
+            Probe = (boundary, _) => boundary == new ReplayBoundary(2, ReplayPhase.Store, IsBefore: true)
+                ? throw new InvalidOperationException("The test fails the run here.")
+                : ValueTask.CompletedTask,
         }, connections: connections);
         interrupted.ShouldFailWith(ReplayError.ReplayFailed);
-        Assert.Equal(3, (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, previousRun: PreviousRunAction.Resume, connections: connections)).ShouldSucceed().Last.AggregatesReplayed);
-        (await ReplayOutcome.RunAsync(servers, TenantDailyBillableEventsProjection.ForTenants(), tenant, connections: connections)).ShouldSucceed();
+        Assert.Equal(
+            3,
+            (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, previousRun: PreviousRunAction.Resume, connections: connections))
+                .ShouldSucceed().Last.AggregatesReplayed);
+        (await ReplayOutcome.RunAsync(servers, TenantDailyBillableEventsProjection.ForTenants(), tenant, connections: connections))
+            .ShouldSucceed();
     }
 
     [Fact]
     public async Task What_may_not_be_asked_is_not_checked()
     {
         await using var redis = await RealRedis.StartAsync();
-        await redis.ExecuteAsync("ACL", "SETUSER", "humble", "on", ">secret1", "~*", "&*", "+@all", "-acl", "-info", "-config", "-role", "-time");
+        await redis.ExecuteAsync(
+            "ACL", "SETUSER", "humble", "on", ">secret1", "~*", "&*", "+@all", "-acl", "-info", "-config", "-role", "-time");
 
         var outcome = await DiagnoseAsync(redis, "humble");
 
@@ -118,7 +133,8 @@ public sealed class RedisDiagnosisTests(TestServers servers) : IClassFixture<Tes
         Assert.Equal(0, (long)await redis.ExecuteAsync("DBSIZE"));
     }
 
-    private static string Url(RealRedis redis, string user) => redis.Url.Replace("redis://", $"redis://{user}:secret1@", StringComparison.Ordinal);
+    private static string Url(RealRedis redis, string user) =>
+        redis.Url.Replace("redis://", $"redis://{user}:secret1@", StringComparison.Ordinal);
 
     private Task<DiagnosisOutcome> DiagnoseAsync(RealRedis redis, string user) => DiagnoseAsync(Url(redis, user));
 

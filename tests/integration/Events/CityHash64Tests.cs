@@ -17,7 +17,11 @@ public sealed class CityHash64Tests(TestServers servers) : IClassFixture<TestSer
     public async Task Every_length_hashes_as_ClickHouse_hashes_it()
     {
         var random = new Random(20260110);
-        int[] lengths = [.. Enumerable.Range(0, 201), .. Enumerable.Range(0, 201), 255, 256, 257, 1_000, 1_023, 1_024, 1_025, 4_095, 4_096, 4_097, 10_000];
+        int[] lengths =
+        [
+            .. Enumerable.Range(0, 201), .. Enumerable.Range(0, 201),
+            255, 256, 257, 1_000, 1_023, 1_024, 1_025, 4_095, 4_096, 4_097, 10_000,
+        ];
 
         await AssertSameAsync([.. lengths.Select(length =>
         {
@@ -28,7 +32,8 @@ public sealed class CityHash64Tests(TestServers servers) : IClassFixture<TestSer
     }
 
     [Fact]
-    public async Task Text_of_every_kind_hashes_as_ClickHouse_hashes_it() => await AssertSameAsync([.. Texts.Select(Encoding.UTF8.GetBytes)]);
+    public async Task Text_of_every_kind_hashes_as_ClickHouse_hashes_it() =>
+        await AssertSameAsync([.. Texts.Select(Encoding.UTF8.GetBytes)]);
 
     [Fact]
     public async Task An_aggregate_is_in_the_shard_that_ClickHouse_finds_it_in()
@@ -36,7 +41,8 @@ public sealed class CityHash64Tests(TestServers servers) : IClassFixture<TestSer
         foreach (var count in (int[])[1, 2, 3, 8, 100, 4096])
         {
             var rows = await servers.QueryAsync(
-                "SELECT hex(id) AS bytes, cityHash64(id) % {count:UInt64} AS remainder FROM (SELECT 'eval_' || toString(number) AS id FROM numbers(500))",
+                "SELECT hex(id) AS bytes, cityHash64(id) % {count:UInt64} AS remainder "
+                    + "FROM (SELECT 'eval_' || toString(number) AS id FROM numbers(500))",
                 ("count", count.ToString(CultureInfo.InvariantCulture)));
 
             Assert.Equal(500, rows.Count);

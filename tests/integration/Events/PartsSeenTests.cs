@@ -22,7 +22,8 @@ public sealed class PartsSeenTests(TestServers servers) : IClassFixture<TestServ
         using var database = Open(own);
         var log = new ClickHouseEventLog(database);
         await log.CheckAsync(CancellationToken);
-        var selection = new EventSelection(tenant.Id, Evaluations.Definition.AggregateTypes, Evaluations.Definition.EventTypes, TestTenant.Start);
+        var selection = new EventSelection(
+            tenant.Id, Evaluations.Definition.AggregateTypes, Evaluations.Definition.EventTypes, TestTenant.Start);
         var range = new AggregateRange("evaluation", TestTenant.EvaluationId(0), TestTenant.EvaluationId(4));
         var (rows, parts) = await ReadAsync(log, selection, range);
         Assert.Equal(15, rows);
@@ -72,7 +73,8 @@ public sealed class PartsSeenTests(TestServers servers) : IClassFixture<TestServ
         });
 
         Assert.Equal((153 + (isLate ? 1 : 0), 51), ((int)outcome.ShouldSucceed().Last.TotalEvents!, outcome.Last.AggregatesReplayed));
-        Assert.Equal(isLate ? 1 : 0, outcome.Verbose.Count(text => text.Contains("got events since they were read", StringComparison.Ordinal)));
+        Assert.Equal(
+            isLate ? 1 : 0, outcome.Verbose.Count(text => text.Contains("got events since they were read", StringComparison.Ordinal)));
         var failed = await servers.QueryAsync($"SELECT EvaluationId FROM {own.Table("evaluation_states")} FINAL WHERE Status = 'error'");
         Assert.Equal(isLate ? ["e0007"] : [], failed.Select(row => row.GetProperty("EvaluationId").GetString()));
     }
@@ -87,7 +89,8 @@ public sealed class PartsSeenTests(TestServers servers) : IClassFixture<TestServ
         using var database = Open(own);
         var log = new ClickHouseEventLog(database);
         await log.CheckAsync(CancellationToken);
-        var selection = new EventSelection(tenant.Id, Evaluations.Definition.AggregateTypes, Evaluations.Definition.EventTypes, TestTenant.Start);
+        var selection = new EventSelection(
+            tenant.Id, Evaluations.Definition.AggregateTypes, Evaluations.Definition.EventTypes, TestTenant.Start);
         var (rows, parts) = await ReadAsync(log, selection, new AggregateRange("evaluation", "a", "z"));
         Assert.Equal((30, true), (rows, parts is null));
 
@@ -125,9 +128,14 @@ public sealed class PartsSeenTests(TestServers servers) : IClassFixture<TestServ
     }
 
     private static void Fail(TestTenant tenant) => tenant.AddRaw(
-        "evaluation", TestTenant.EvaluationId(7), "lw.evaluation.completed", TestTenant.Start.AddHours(1), """{"evaluationId":"e0007","status":"error"}""");
+        "evaluation",
+        TestTenant.EvaluationId(7),
+        "lw.evaluation.completed",
+        TestTenant.Start.AddHours(1),
+        """{"evaluationId":"e0007","status":"error"}""");
 
-    private static async Task<(int Rows, IReadOnlyList<ulong>? Parts)> ReadAsync(ClickHouseEventLog log, EventSelection selection, AggregateRange range)
+    private static async Task<(int Rows, IReadOnlyList<ulong>? Parts)> ReadAsync(
+        ClickHouseEventLog log, EventSelection selection, AggregateRange range)
     {
         var rows = 0;
         await using var reader = await log.ReadAsync(selection, range, EventColumns.None, TimeSpan.Zero, 1_000, CancellationToken);
@@ -142,5 +150,6 @@ public sealed class PartsSeenTests(TestServers servers) : IClassFixture<TestServ
         }
     }
 
-    private static ClickHouseDatabase Open(OwnDatabase own) => new(ServerSettings.ClickHouse(new ConnectionUrl(own.Connections.ClickHouseUrl!, "test")).Settings);
+    private static ClickHouseDatabase Open(OwnDatabase own) =>
+        new(ServerSettings.ClickHouse(new ConnectionUrl(own.Connections.ClickHouseUrl!, "test")).Settings);
 }

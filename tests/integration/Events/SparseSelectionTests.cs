@@ -40,7 +40,8 @@ public sealed class SparseSelectionTests(TestServers servers) : IClassFixture<Te
         var definition = Evaluations.Definition;
         var selection = new EventSelection(tenant.Id, definition.AggregateTypes, definition.EventTypes, Recent);
         var request = new ReplayRequest { Projection = Evaluations, TenantId = tenant.Id, Since = Recent };
-        var found = await DiscoveredAggregates.FindAsync(new ClickHouseEventLog(database), selection, request, TestContext.Current.CancellationToken);
+        var found = await DiscoveredAggregates.FindAsync(
+            new ClickHouseEventLog(database), selection, request, TestContext.Current.CancellationToken);
         Assert.Equal((recent, 3 * recent, isSparse), (found.AggregateCount, found.EventCount, found.Selection.IsSparse));
     }
 
@@ -86,7 +87,11 @@ public sealed class SparseSelectionTests(TestServers servers) : IClassFixture<Te
             tenant.AddRaw("evaluation", id, "lw.evaluation.scheduled", TestTenant.Start, payload);
             tenant.AddRaw("evaluation", id, "lw.evaluation.started", TestTenant.Start.AddSeconds(1), payload);
             tenant.AddRaw(
-                "evaluation", id, "lw.evaluation.completed", i % 100 < recent ? Recent : TestTenant.Start.AddSeconds(2), $$"""{"evaluationId":"{{id}}","status":"processed"}""");
+                "evaluation",
+                id,
+                "lw.evaluation.completed",
+                i % 100 < recent ? Recent : TestTenant.Start.AddSeconds(2),
+                $$"""{"evaluationId":"{{id}}","status":"processed"}""");
         }
 
         return await tenant.AppendAsync();

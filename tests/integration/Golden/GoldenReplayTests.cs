@@ -22,7 +22,8 @@ public sealed class GoldenReplayTests(TestServers servers) : IClassFixture<TestS
     public async Task Replayed_tables_equal_the_golden_tables_in_every_column()
     {
         await StartAfreshAsync();
-        await servers.InsertAsync("event_log", await File.ReadAllTextAsync(GoldenFiles.PathOf("events.storable.jsonl"), TestContext.Current.CancellationToken));
+        await servers.InsertAsync(
+            "event_log", await File.ReadAllTextAsync(GoldenFiles.PathOf("events.storable.jsonl"), TestContext.Current.CancellationToken));
 
         IFoldProjection[] projections =
         [
@@ -38,9 +39,11 @@ public sealed class GoldenReplayTests(TestServers servers) : IClassFixture<TestS
         {
             foreach (var tenant in Tenants)
             {
-                var outcome = await ReplayOutcome.RunAsync(servers, projection, new TestTenant(servers, tenant), new ReplayOptions { AggregateBatchSize = 7 });
+                var outcome = await ReplayOutcome.RunAsync(
+                    servers, projection, new TestTenant(servers, tenant), new ReplayOptions { AggregateBatchSize = 7 });
                 outcome.ShouldSucceed();
-                Assert.Empty((await ComparisonOutcome.RunAsync(servers, projection, new TestTenant(servers, tenant))).ShouldSucceed().Differences);
+                Assert.Empty(
+                    (await ComparisonOutcome.RunAsync(servers, projection, new TestTenant(servers, tenant))).ShouldSucceed().Differences);
             }
         }
 

@@ -24,8 +24,10 @@ public sealed class CancellationTests(TestServers servers) : IClassFixture<TestS
     {
         var tenant = new TestTenant(servers);
         await servers.ExecuteAsync($$"""
-            INSERT INTO event_log (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
-            SELECT '{{tenant.Id}}', 'x', 'evaluation', toString(number), concat('1768003200000:', toString(number)), 'lw.evaluation.completed', '1', 1768003200000,
+            INSERT INTO event_log
+                (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
+            SELECT '{{tenant.Id}}', 'x', 'evaluation', toString(number), concat('1768003200000:', toString(number)),
+                'lw.evaluation.completed', '1', 1768003200000,
                 concat('{"evaluationId":"', toString(number), '","status":"processed"}')
             FROM numbers(30000)
             """);
@@ -61,10 +63,13 @@ public sealed class CancellationTests(TestServers servers) : IClassFixture<TestS
     {
         var tenant = await new TestTenant(servers).AddEvaluations(500).AppendAsync();
         var jobs = Enumerable.Range(0, 500)
-            .Select(i => $"{{evaluation_processing/projection/evaluationState}}:gq:group:{tenant.AggregateKey(TestTenant.EvaluationId(i))}:active").ToList();
+            .Select(i => tenant.AggregateKey(TestTenant.EvaluationId(i)))
+            .Select(key => $"{{evaluation_processing/projection/evaluationState}}:gq:group:{key}:active")
+            .ToList();
         await Task.WhenAll(jobs.Select(job => servers.Redis.StringSetAsync(job, "job-1")));
 
-        await CancelWhenAsync(Evaluations, tenant, servers.Connections, async () => (await tenant.MarkersAsync("evaluationState")).Count == 500);
+        await CancelWhenAsync(
+            Evaluations, tenant, servers.Connections, async () => (await tenant.MarkersAsync("evaluationState")).Count == 500);
 
         await Task.WhenAll(jobs.Select(job => servers.Redis.KeyDeleteAsync(job)));
     }
@@ -74,7 +79,8 @@ public sealed class CancellationTests(TestServers servers) : IClassFixture<TestS
     {
         await using var database = await OwnDatabase.CreateAsync(servers);
         var tenant = await new TestTenant(servers).AddEvaluations(20).AppendAsync();
-        await SlowDownAsync(database, tenant, "event_log", "EventPayload String ALIAS concat(RawPayload, substring(toString(sleepEachRow(0.045)), 2))");
+        await SlowDownAsync(
+            database, tenant, "event_log", "EventPayload String ALIAS concat(RawPayload, substring(toString(sleepEachRow(0.045)), 2))");
 
         // ClickHouse sleeps for three seconds a block at most.
         await CancelWhenAsync(Evaluations, tenant, database.Connections, () => IsRunningAsync(database, "EventPayload"));
@@ -86,7 +92,8 @@ public sealed class CancellationTests(TestServers servers) : IClassFixture<TestS
         await using var database = await OwnDatabase.CreateAsync(servers);
         var tenant = await new TestTenant(servers).AddEvaluations(20).AppendAsync();
         await database.CopyAsync(tenant);
-        await servers.ExecuteAsync($"ALTER TABLE {database.Table("evaluation_states")} ADD COLUMN Slow UInt8 MATERIALIZED sleepEachRow(0.14)");
+        await servers.ExecuteAsync(
+            $"ALTER TABLE {database.Table("evaluation_states")} ADD COLUMN Slow UInt8 MATERIALIZED sleepEachRow(0.14)");
 
         await CancelWhenAsync(Evaluations, tenant, database.Connections, () => IsRunningAsync(database, "INSERT INTO"));
     }
@@ -118,7 +125,9 @@ public sealed class CancellationTests(TestServers servers) : IClassFixture<TestS
         var replay = ReplayOutcome.RunAsync(servers, projection, tenant, connections: connections, cancellationToken: cancellation.Token);
         while (!await isThere())
         {
-            Assert.False(replay.IsCompleted, $"The run should have been at work still, but ended with {(replay.IsCompleted ? (await replay).Exception : null)}");
+            Assert.False(
+                replay.IsCompleted,
+                $"The run should have been at work still, but ended with {(replay.IsCompleted ? (await replay).Exception : null)}");
             await Task.Delay(20, TestContext.Current.CancellationToken);
         }
 
@@ -144,13 +153,15 @@ public sealed class CancellationTests(TestServers servers) : IClassFixture<TestS
     }
 
     private async Task<bool> IsRunningAsync(OwnDatabase database, string text) => (await servers.QueryAsync(
-        "SELECT 1 AS found FROM system.processes WHERE current_database = {database:String} AND position(query, {text:String}) > 0 AND elapsed > 0.2",
+        "SELECT 1 AS found FROM system.processes "
+            + "WHERE current_database = {database:String} AND position(query, {text:String}) > 0 AND elapsed > 0.2",
         ("database", database.Name),
         ("text", text))).Count > 0;
 
     private async Task<bool> IsWaitingForALockAsync()
     {
-        await using var command = servers.Postgres.CreateCommand("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'projection-replay' AND wait_event_type = 'Lock'");
+        await using var command = servers.Postgres.CreateCommand(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'projection-replay' AND wait_event_type = 'Lock'");
         return await command.ExecuteScalarAsync() is > 0L;
     }
 }

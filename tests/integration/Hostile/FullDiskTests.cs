@@ -20,7 +20,10 @@ public sealed class FullDiskTests(TestServers servers) : IClassFixture<TestServe
             var tenant = await new TestTenant(servers).AddEvaluations(30).AppendAsync();
 
             var outcome = await ReplayOutcome.RunAsync(
-                servers, new EvaluationStateProjection(), tenant, new ReplayOptions { AggregateBatchSize = 1, LogDirectory = directory.FullName });
+                servers,
+                new EvaluationStateProjection(),
+                tenant,
+                new ReplayOptions { AggregateBatchSize = 1, LogDirectory = directory.FullName });
 
             outcome.ShouldSucceed();
             Assert.Contains("cannot be written any more", Assert.Single(outcome.Warnings), StringComparison.Ordinal);
@@ -38,7 +41,8 @@ public sealed class FullDiskTests(TestServers servers) : IClassFixture<TestServe
 
     private static async Task<bool> RunAsync(string program, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, UseShellExecute = false })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(program, arguments) { RedirectStandardError = true, UseShellExecute = false })!;
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         return process.ExitCode == 0;
     }

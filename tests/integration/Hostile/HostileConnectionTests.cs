@@ -21,9 +21,11 @@ public sealed class HostileConnectionTests(TestServers servers) : IClassFixture<
         var tenant = await new TestTenant(servers).AddEvaluations(2).AppendAsync();
         try
         {
-            var url = $"postgresql://{Uri.EscapeDataString(role)}:{Uri.EscapeDataString(Ugly)}@{servers.DatabaseUrl[(servers.DatabaseUrl.LastIndexOf('@') + 1)..]}";
+            var address = servers.DatabaseUrl[(servers.DatabaseUrl.LastIndexOf('@') + 1)..];
+            var url = $"postgresql://{Uri.EscapeDataString(role)}:{Uri.EscapeDataString(Ugly)}@{address}";
 
-            (await ReplayOutcome.RunAsync(servers, TenantDailyBillableEventsProjection.ForTenants(), tenant, connections: With(database: url))).ShouldSucceed();
+            (await ReplayOutcome.RunAsync(
+                servers, TenantDailyBillableEventsProjection.ForTenants(), tenant, connections: With(database: url))).ShouldSucceed();
 
             Assert.Equal(2, (await tenant.BillableEventsAsync())["2026-01-10"]);
             await ShouldRefuseAnotherPasswordAsync(url, tenant);
@@ -44,10 +46,13 @@ public sealed class HostileConnectionTests(TestServers servers) : IClassFixture<
         await redis.ExecuteAsync("ACL", "SETUSER", "default", "off");
         var tenant = await new TestTenant(servers).AddEvaluations(2).AppendAsync();
         string Url(string password) => string.Create(
-            CultureInfo.InvariantCulture, $"redis://{Uri.EscapeDataString("o'brien@:/")}:{Uri.EscapeDataString(password)}@127.0.0.1:{redis.Port}/3");
+            CultureInfo.InvariantCulture,
+            $"redis://{Uri.EscapeDataString("o'brien@:/")}:{Uri.EscapeDataString(password)}@127.0.0.1:{redis.Port}/3");
 
-        (await ReplayOutcome.RunAsync(servers, new EvaluationStateProjection(), tenant, connections: With(redis: Url(Ugly)))).ShouldSucceed();
-        var refused = await ReplayOutcome.RunAsync(servers, new EvaluationStateProjection(), tenant, connections: With(redis: Url(Ugly + "x")));
+        (await ReplayOutcome.RunAsync(servers, new EvaluationStateProjection(), tenant, connections: With(redis: Url(Ugly))))
+            .ShouldSucceed();
+        var refused = await ReplayOutcome.RunAsync(
+            servers, new EvaluationStateProjection(), tenant, connections: With(redis: Url(Ugly + "x")));
 
         Assert.Equal(2, (await tenant.EvaluationsAsync()).Count);
         refused.ShouldFailWith(ReplayError.RedisUnavailable);
@@ -73,7 +78,11 @@ public sealed class HostileConnectionTests(TestServers servers) : IClassFixture<
         };
 
         var outcome = await ReplayOutcome.RunAsync(
-            servers, new EvaluationStateProjection(), tenant, options, connections: With(redis: string.Create(CultureInfo.InvariantCulture, $"redis://127.0.0.1:{redis.Port}")));
+            servers,
+            new EvaluationStateProjection(),
+            tenant,
+            options,
+            connections: With(redis: string.Create(CultureInfo.InvariantCulture, $"redis://127.0.0.1:{redis.Port}")));
 
         await promotion;
         outcome.ShouldSucceed();
@@ -108,7 +117,10 @@ public sealed class HostileConnectionTests(TestServers servers) : IClassFixture<
     private async Task ShouldRefuseAnotherPasswordAsync(string url, TestTenant tenant)
     {
         var isTrusted = (await ReplayOutcome.RunAsync(
-            servers, TenantDailyBillableEventsProjection.ForTenants(), tenant, connections: With(database: url.Replace("p%40ss", "pass", StringComparison.Ordinal)))) is { Exception: null };
+            servers,
+            TenantDailyBillableEventsProjection.ForTenants(),
+            tenant,
+            connections: With(database: url.Replace("p%40ss", "pass", StringComparison.Ordinal)))) is { Exception: null };
         Assert.SkipWhen(isTrusted, "This Postgres trusts local logins, so that no password is tried.");
     }
 

@@ -19,7 +19,8 @@ public sealed class HostileEventTests(TestServers servers) : IClassFixture<TestS
     public async Task Events_of_one_moment_are_folded_in_the_order_of_their_ids()
     {
         var tenant = new TestTenant(servers);
-        foreach (var (id, score) in (ValueTuple<string, int>[])[("c", 3), ("a", 1), ("b", 2)]) AddCompleted(tenant, "e1", score, $"1768003200000:{id}");
+        foreach (var (id, score) in (ValueTuple<string, int>[])[("c", 3), ("a", 1), ("b", 2)])
+            AddCompleted(tenant, "e1", score, $"1768003200000:{id}");
         await tenant.AppendAsync();
 
         (await ReplayOutcome.RunAsync(servers, Evaluations, tenant)).ShouldSucceed();
@@ -35,8 +36,10 @@ public sealed class HostileEventTests(TestServers servers) : IClassFixture<TestS
     {
         var tenant = await new TestTenant(servers).AddEvaluation("e1").AppendAsync();
         await servers.ExecuteAsync($$"""
-            INSERT INTO event_log (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
-            SELECT '{{tenant.Id}}', 'x', 'evaluation', 'e1', concat('1768003201000:', toString(number % 3)), 'lw.evaluation.started', '1', 1768003201000, ''
+            INSERT INTO event_log
+                (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
+            SELECT '{{tenant.Id}}', 'x', 'evaluation', 'e1', concat('1768003201000:', toString(number % 3)),
+                'lw.evaluation.started', '1', 1768003201000, ''
             FROM numbers(9000)
             """);
 
@@ -75,7 +78,12 @@ public sealed class HostileEventTests(TestServers servers) : IClassFixture<TestS
     public async Task A_payload_of_fifty_megabytes_is_folded()
     {
         var tenant = await new TestTenant(servers).AddEvaluation("e1").AddEvaluation("e3").AppendAsync();
-        await InsertAsync(tenant, "e2", "'1768003205000:x'", "concat('{\"evaluationId\":\"e2\",\"status\":\"processed\",\"score\":7,\"unread\":\"', repeat(repeat('x', 50000), 1000), '\"}')");
+        await InsertAsync(
+            tenant,
+            "e2",
+            "'1768003205000:x'",
+            "concat('{\"evaluationId\":\"e2\",\"status\":\"processed\",\"score\":7,\"unread\":\"', "
+                + "repeat(repeat('x', 50000), 1000), '\"}')");
 
         (await ReplayOutcome.RunAsync(servers, Evaluations, tenant)).ShouldSucceed();
 
@@ -91,7 +99,11 @@ public sealed class HostileEventTests(TestServers servers) : IClassFixture<TestS
     {
         var tenant = new TestTenant(servers).AddEvaluation("e1");
         tenant.AddRaw(
-            "evaluation", "e1", "lw.evaluation.started", TestTenant.Start.AddHours(1), """{"evaluationId":"e1","evaluatorId":"x","evaluatorType":"x"}""",
+            "evaluation",
+            "e1",
+            "lw.evaluation.started",
+            TestTenant.Start.AddHours(1),
+            """{"evaluationId":"e1","evaluatorId":"x","evaluatorType":"x"}""",
             "1768006800000:" + string.Concat(Enumerable.Range(0, 33_333).Select(i => (char)('\u4E00' + (i % 20_000)))));
         await tenant.AppendAsync();
 
@@ -106,8 +118,10 @@ public sealed class HostileEventTests(TestServers servers) : IClassFixture<TestS
     {
         var tenant = await new TestTenant(servers).AddEvaluation("e0").AddEvaluation("e2").AppendAsync();
         await servers.ExecuteAsync($$"""
-            INSERT INTO event_log (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
-            SELECT '{{tenant.Id}}', 'x', 'evaluation', 'e1', concat(toString(1768003200000 + number), ':x'), 'lw.evaluation.completed', '1', 1768003200000 + number,
+            INSERT INTO event_log
+                (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
+            SELECT '{{tenant.Id}}', 'x', 'evaluation', 'e1', concat(toString(1768003200000 + number), ':x'),
+                'lw.evaluation.completed', '1', 1768003200000 + number,
                 concat('{"evaluationId":"e1","status":"processed","score":', toString(number), '}')
             FROM numbers(100000)
             """);
@@ -161,7 +175,8 @@ public sealed class HostileEventTests(TestServers servers) : IClassFixture<TestS
     public async Task Odd_characters_in_a_payload_are_stored_as_any_UTF8_writer_would(string escaped, string stored)
     {
         var tenant = new TestTenant(servers);
-        tenant.AddRaw("evaluation", "e1", Completed, TestTenant.Start, $$"""{"evaluationId":"e1","status":"processed","label":"{{escaped}}"}""");
+        tenant.AddRaw(
+            "evaluation", "e1", Completed, TestTenant.Start, $$"""{"evaluationId":"e1","status":"processed","label":"{{escaped}}"}""");
         await tenant.AppendAsync();
 
         (await ReplayOutcome.RunAsync(servers, Evaluations, tenant)).ShouldSucceed();
@@ -181,14 +196,21 @@ public sealed class HostileEventTests(TestServers servers) : IClassFixture<TestS
         Assert.Equal(3, (await tenant.BillableEventsAsync())["2026-01-10"]);
     }
 
-    private Task InsertAsync(TestTenant tenant, string aggregateId, string eventId, string payload, string type = Completed, long timestamp = 1768003205000) =>
+    private Task InsertAsync(
+        TestTenant tenant, string aggregateId, string eventId, string payload, string type = Completed, long timestamp = 1768003205000) =>
         servers.ExecuteAsync(string.Create(CultureInfo.InvariantCulture, $$"""
-            INSERT INTO event_log (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
+            INSERT INTO event_log
+                (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
             SELECT '{{tenant.Id}}', 'x', 'evaluation', '{{aggregateId}}', {{eventId}}, '{{type}}', '1', {{timestamp}}, {{payload}}
             """));
 
     private static void AddCompleted(TestTenant tenant, string id, int score, string eventId) => tenant.AddRaw(
-        "evaluation", id, Completed, TestTenant.Start, string.Create(CultureInfo.InvariantCulture, $$"""{"evaluationId":"{{id}}","status":"processed","score":{{score}}}"""), eventId);
+        "evaluation",
+        id,
+        Completed,
+        TestTenant.Start,
+        string.Create(CultureInfo.InvariantCulture, $$"""{"evaluationId":"{{id}}","status":"processed","score":{{score}}}"""),
+        eventId);
 
     private static IFoldProjection Of(string name) => name == "evaluationState" ? Evaluations : BillableEvents;
 }

@@ -77,7 +77,8 @@ public sealed class HostileNameTests(TestServers servers) : IClassFixture<TestSe
         var messages = new ReplayMessages();
         var cleanup = new MarkerCleanup(servers.Connections);
 
-        var found = Assert.Single(await cleanup.FindAsync(name => name == "evaluationState", tenant.Id, messages, TestContext.Current.CancellationToken));
+        var found = Assert.Single(
+            await cleanup.FindAsync(name => name == "evaluationState", tenant.Id, messages, TestContext.Current.CancellationToken));
         Assert.Equal((1L, 1L), (found.Markers, found.Completed));
         await cleanup.RemoveAsync(found, messages, TestContext.Current.CancellationToken);
 

@@ -25,9 +25,11 @@ public sealed class RedisClusterTests(TestServers servers) : IClassFixture<TestS
         await using var redis = await RealRedis.StartAsync(isCluster: true);
         var tenant = await new TestTenant(servers).AddEvaluations(10).AppendAsync();
         await redis.Database.SetAddAsync("projection-replay:completed:evaluationState", tenant.AggregateKey(TestTenant.EvaluationId(0)));
-        await redis.Database.HashSetAsync("projection-replay:cutoff:evaluationState", tenant.AggregateKey(TestTenant.EvaluationId(1)), "pending");
+        await redis.Database.HashSetAsync(
+            "projection-replay:cutoff:evaluationState", tenant.AggregateKey(TestTenant.EvaluationId(1)), "pending");
 
-        Assert.Equal(9, (await RunAsync(redis, Evaluations, tenant, previousRun: PreviousRunAction.Resume)).ShouldSucceed().Last.AggregatesReplayed);
+        Assert.Equal(
+            9, (await RunAsync(redis, Evaluations, tenant, previousRun: PreviousRunAction.Resume)).ShouldSucceed().Last.AggregatesReplayed);
         Assert.Equal(10, (await RunAsync(redis, BillableEvents, tenant)).ShouldSucceed().Last.AggregatesReplayed);
         Assert.Equal(10, (await RunAsync(redis, BillableEvents, tenant, isRebuild: true)).ShouldSucceed().Last.AggregatesReplayed);
 
@@ -54,7 +56,8 @@ public sealed class RedisClusterTests(TestServers servers) : IClassFixture<TestS
         {
             var id = TestTenant.EvaluationId(i);
             tenant.AddEvaluation(id);
-            live.Add(new LiveEvent(tenant.Id, "evaluation", id, tenant.Add("evaluation", id, "lw.evaluation.started", TestTenant.Start.AddHours(1), null)));
+            live.Add(new LiveEvent(
+                tenant.Id, "evaluation", id, tenant.Add("evaluation", id, "lw.evaluation.started", TestTenant.Start.AddHours(1), null)));
         }
 
         await tenant.AppendAsync();
@@ -62,7 +65,8 @@ public sealed class RedisClusterTests(TestServers servers) : IClassFixture<TestS
         foreach (var liveEvent in live) await queue.StageAsync(liveEvent);
         using var stop = new CancellationTokenSource();
         var decisions = new System.Collections.Concurrent.ConcurrentQueue<LiveReplayDecision>();
-        var worker = new GroupWorker(queue, new LiveReplayGate(redis.Database, BillableEvents.Definition.Name), (_, _) => Task.CompletedTask)
+        var worker = new GroupWorker(
+            queue, new LiveReplayGate(redis.Database, BillableEvents.Definition.Name), (_, _) => Task.CompletedTask)
         {
             Decided = (_, decision) => decisions.Enqueue(decision),
         };
@@ -74,7 +78,8 @@ public sealed class RedisClusterTests(TestServers servers) : IClassFixture<TestS
             AggregateBatchSize = 12,
             Probe = (boundary, _) =>
             {
-                if (boundary is { Phase: ReplayPhase.Drain, IsBefore: true }) working = Task.Run(() => worker.RunAsync(stop.Token), CancellationToken.None);
+                if (boundary is { Phase: ReplayPhase.Drain, IsBefore: true })
+                    working = Task.Run(() => worker.RunAsync(stop.Token), CancellationToken.None);
                 return ValueTask.CompletedTask;
             },
         });
@@ -101,7 +106,8 @@ public sealed class RedisClusterTests(TestServers servers) : IClassFixture<TestS
         {
             Probe = async (boundary, _) =>
             {
-                if (boundary == new ReplayBoundary(2, ReplayPhase.Unmark, IsBefore: true)) await redis.ExecuteAsync("ACL", "SETUSER", "default", "-sadd");
+                if (boundary == new ReplayBoundary(2, ReplayPhase.Unmark, IsBefore: true))
+                    await redis.ExecuteAsync("ACL", "SETUSER", "default", "-sadd");
             },
         });
         await redis.ExecuteAsync("ACL", "SETUSER", "default", "+sadd");
@@ -116,11 +122,17 @@ public sealed class RedisClusterTests(TestServers servers) : IClassFixture<TestS
             TestTenant.EvaluationId(4),
             "lw.evaluation.started",
             TestTenant.Start.AddMilliseconds(500),
-            new JsonObject { ["evaluationId"] = TestTenant.EvaluationId(4), ["evaluatorId"] = "evaluator_1", ["evaluatorType"] = "custom/test" });
+            new JsonObject
+            {
+                ["evaluationId"] = TestTenant.EvaluationId(4),
+                ["evaluatorId"] = "evaluator_1",
+                ["evaluatorType"] = "custom/test",
+            });
         await tenant.AppendAsync();
         Assert.Equal(
             LiveReplayDecision.Process,
-            await new LiveReplayGate(redis.Database, name).DecideAsync(new AggregateKey(tenant.Id, "evaluation", TestTenant.EvaluationId(4)), late));
+            await new LiveReplayGate(redis.Database, name).DecideAsync(
+                new AggregateKey(tenant.Id, "evaluation", TestTenant.EvaluationId(4)), late));
         if (projection == BillableEvents) await CountAsync(tenant);
 
         (await RunAsync(redis, projection, tenant, previousRun: PreviousRunAction.Resume)).ShouldSucceed();
@@ -136,12 +148,14 @@ public sealed class RedisClusterTests(TestServers servers) : IClassFixture<TestS
         ReplayOptions? options = null,
         PreviousRunAction previousRun = PreviousRunAction.Refuse,
         bool isRebuild = false) =>
-        ReplayOutcome.RunAsync(servers, projection, tenant, options ?? ThreeBatches, previousRun, connections: With(redis), isRebuild: isRebuild);
+        ReplayOutcome.RunAsync(
+            servers, projection, tenant, options ?? ThreeBatches, previousRun, connections: With(redis), isRebuild: isRebuild);
 
     /// <summary>Counts the late event as a live handler would.</summary>
     private async Task CountAsync(TestTenant tenant)
     {
-        await using var command = servers.Postgres.CreateCommand("""UPDATE "TenantDailyBillableEvents" SET count = count + 1 WHERE "tenantId" = $1""");
+        await using var command = servers.Postgres.CreateCommand(
+            """UPDATE "TenantDailyBillableEvents" SET count = count + 1 WHERE "tenantId" = $1""");
         command.Parameters.AddWithValue(tenant.Id);
         Assert.Equal(1, await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken));
     }

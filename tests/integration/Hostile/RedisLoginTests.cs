@@ -64,7 +64,10 @@ public sealed class RedisLoginTests(TestServers servers) : IClassFixture<TestSer
     public async Task The_sandbox_refuses_a_password_too()
     {
         var outcome = await ReplayOutcome.RunAsync(
-            servers, new EvaluationStateProjection(), new TestTenant(servers), connections: With(servers.RedisUrl.Replace("redis://", $"redis://:{Secret}@", StringComparison.Ordinal)));
+            servers,
+            new EvaluationStateProjection(),
+            new TestTenant(servers),
+            connections: With(servers.RedisUrl.Replace("redis://", $"redis://:{Secret}@", StringComparison.Ordinal)));
 
         outcome.ShouldFailWith(ReplayError.RedisUnavailable);
     }
@@ -74,7 +77,10 @@ public sealed class RedisLoginTests(TestServers servers) : IClassFixture<TestSer
         var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
         var login = password.Length > 0 ? $"{user}:{password}@" : "";
         return await ReplayOutcome.RunAsync(
-            servers, new EvaluationStateProjection(), tenant, connections: With(string.Create(CultureInfo.InvariantCulture, $"redis://{login}127.0.0.1:{redis.Port}")));
+            servers,
+            new EvaluationStateProjection(),
+            tenant,
+            connections: With(string.Create(CultureInfo.InvariantCulture, $"redis://{login}127.0.0.1:{redis.Port}")));
     }
 
     private ReplayConnections With(string redis) => new(directory: null, environment: _ => null)

@@ -53,7 +53,8 @@ public sealed class SecrecyTests(TestServers servers) : IClassFixture<TestServer
         var outcome = Run(tenant, urls);
 
         // A ClickHouse embedded in the sandbox, and a Redis without accounts, take any password.
-        if (!failure.StartsWith("wrong", StringComparison.Ordinal)) Assert.True(outcome.Terminating is not null, $"'{failure}' should have failed.");
+        if (!failure.StartsWith("wrong", StringComparison.Ordinal))
+            Assert.True(outcome.Terminating is not null, $"'{failure}' should have failed.");
         ShouldKeepTheSecret(outcome);
     }
 
@@ -104,7 +105,8 @@ public sealed class SecrecyTests(TestServers servers) : IClassFixture<TestServer
     public void Clearing_markers_shows_no_password(string failure)
     {
         var outcome = _session.Run(
-            "Clear-ReplayMarker x -RedisUrl $urls.RedisUrl -Confirm:$false -Verbose -Debug", ("urls", new Hashtable { ["RedisUrl"] = Broken(failure, "RedisUrl") }));
+            "Clear-ReplayMarker x -RedisUrl $urls.RedisUrl -Confirm:$false -Verbose -Debug",
+            ("urls", new Hashtable { ["RedisUrl"] = Broken(failure, "RedisUrl") }));
 
         Assert.NotNull(outcome.Terminating);
         ShouldKeepTheSecret(outcome);
@@ -115,7 +117,10 @@ public sealed class SecrecyTests(TestServers servers) : IClassFixture<TestServer
     private ShellOutcome Run(TestTenant tenant, Hashtable urls, string projection = "tenantDailyBillableEvents") => _session.Run(
         $$"""
         $DebugPreference = 'Continue'
-        & { Invoke-ProjectionReplay {{projection}} $tenant 2026-01-01 -AggregateBatchSize 2 @urls -Verbose -Debug | Export-Json run.json -PassThru } 5>&1 6>&1
+        & {
+            Invoke-ProjectionReplay {{projection}} $tenant 2026-01-01 -AggregateBatchSize 2 @urls -Verbose -Debug |
+                Export-Json run.json -PassThru
+        } 5>&1 6>&1
         """,
         ("tenant", tenant.Id),
         ("urls", urls));
@@ -145,7 +150,8 @@ public sealed class SecrecyTests(TestServers servers) : IClassFixture<TestServer
             "unknown" => $"{scheme}://{user}:{Secret}@no-such-host.invalid/0",
             "malformed" => $"{scheme}://{user}:{Secret}",
             "unescaped" => $"{scheme}://{user}:a/{Secret}?x#y@{address}",
-            "missing" => url[..url.LastIndexOf('/')].Replace("default:@", $"default:{Secret}@", StringComparison.Ordinal) + (parameter == "ClickHouseUrl" ? "/default" : "/postgres"),
+            "missing" => url[..url.LastIndexOf('/')].Replace("default:@", $"default:{Secret}@", StringComparison.Ordinal)
+                + (parameter == "ClickHouseUrl" ? "/default" : "/postgres"),
             "password" => $"{url}?password={Secret}",
             _ => TlsOf(parameter, WithPassword(url, user)),
         };
@@ -169,31 +175,43 @@ public sealed class SecrecyTests(TestServers servers) : IClassFixture<TestServer
         var left = new StringBuilder();
         foreach (var error in outcome.Errors.Append(outcome.Terminating).OfType<ErrorRecord>()) Describe(error, left);
         foreach (var text in outcome.Warnings.Concat(outcome.Verbose)) left.AppendLine("stream: " + text);
-        foreach (var record in outcome.Progress) left.AppendLine(CultureInfo.InvariantCulture, $"progress: {record} {record.StatusDescription} {record.CurrentOperation}");
+        foreach (var record in outcome.Progress)
+            left.AppendLine(CultureInfo.InvariantCulture, $"progress: {record} {record.StatusDescription} {record.CurrentOperation}");
         foreach (var item in outcome.Output)
         {
             left.AppendLine(CultureInfo.InvariantCulture, $"output: {item}");
-            foreach (var property in item.Properties) left.AppendLine(CultureInfo.InvariantCulture, $"output: {property.Name} = {property.Value}");
+            foreach (var property in item.Properties)
+                left.AppendLine(CultureInfo.InvariantCulture, $"output: {property.Name} = {property.Value}");
         }
 
-        foreach (var file in _session.Location.GetFiles("*", SearchOption.AllDirectories)) left.AppendLine(CultureInfo.InvariantCulture, $"{file.Name}: {File.ReadAllText(file.FullName)}");
+        foreach (var file in _session.Location.GetFiles("*", SearchOption.AllDirectories))
+            left.AppendLine(CultureInfo.InvariantCulture, $"{file.Name}: {File.ReadAllText(file.FullName)}");
         var leaks = left.ToString().Split('\n').Where(line => line.Contains(Secret, StringComparison.Ordinal)).ToList();
         Assert.True(leaks.Count == 0, "The password should be nowhere, but is in:\n" + string.Join('\n', leaks));
     }
 
     private static void Describe(ErrorRecord error, StringBuilder left)
     {
-        left.AppendLine(CultureInfo.InvariantCulture, $"error: {error} {error.FullyQualifiedErrorId} {error.CategoryInfo} {error.TargetObject} {error.ErrorDetails} {error.ScriptStackTrace}");
-        left.AppendLine(CultureInfo.InvariantCulture, $"invocation: {error.InvocationInfo?.Line} {error.InvocationInfo?.PositionMessage} {error.InvocationInfo?.Statement}");
-        foreach (var bound in error.InvocationInfo?.BoundParameters ?? []) left.AppendLine(CultureInfo.InvariantCulture, $"bound parameter: {bound.Key} = {bound.Value}");
-        foreach (var unbound in error.InvocationInfo?.UnboundArguments ?? []) left.AppendLine(CultureInfo.InvariantCulture, $"unbound argument: {unbound}");
+        left.AppendLine(
+            CultureInfo.InvariantCulture,
+            $"error: {error} {error.FullyQualifiedErrorId} {error.CategoryInfo} {error.TargetObject} "
+                + $"{error.ErrorDetails} {error.ScriptStackTrace}");
+        left.AppendLine(
+            CultureInfo.InvariantCulture,
+            $"invocation: {error.InvocationInfo?.Line} {error.InvocationInfo?.PositionMessage} {error.InvocationInfo?.Statement}");
+        foreach (var bound in error.InvocationInfo?.BoundParameters ?? [])
+            left.AppendLine(CultureInfo.InvariantCulture, $"bound parameter: {bound.Key} = {bound.Value}");
+        foreach (var unbound in error.InvocationInfo?.UnboundArguments ?? [])
+            left.AppendLine(CultureInfo.InvariantCulture, $"unbound argument: {unbound}");
         for (var exception = error.Exception; exception is not null; exception = exception.InnerException)
         {
             left.AppendLine(CultureInfo.InvariantCulture, $"exception: {exception}");
-            foreach (DictionaryEntry entry in exception.Data) left.AppendLine(CultureInfo.InvariantCulture, $"data: {entry.Key} = {entry.Value}");
+            foreach (DictionaryEntry entry in exception.Data)
+                left.AppendLine(CultureInfo.InvariantCulture, $"data: {entry.Key} = {entry.Value}");
             foreach (var property in exception.GetType().GetProperties().Where(property => property.GetIndexParameters().Length == 0))
             {
-                left.AppendLine(CultureInfo.InvariantCulture, $"{exception.GetType().Name}.{property.Name} = {property.GetValue(exception)}");
+                left.AppendLine(
+                    CultureInfo.InvariantCulture, $"{exception.GetType().Name}.{property.Name} = {property.GetValue(exception)}");
             }
         }
     }

@@ -23,7 +23,8 @@ public sealed class TenantBoundaryTests(TestServers servers) : IClassFixture<Tes
     {
         var tenants = await NeighboursAsync();
         var tenant = tenants[Array.IndexOf(Suffixes, suffix)];
-        (await ReplayOutcome.RunAsync(servers, BillableEvents, tenants[(Array.IndexOf(Suffixes, suffix) + 1) % tenants.Count])).ShouldSucceed();
+        (await ReplayOutcome.RunAsync(servers, BillableEvents, tenants[(Array.IndexOf(Suffixes, suffix) + 1) % tenants.Count]))
+            .ShouldSucceed();
         foreach (var each in tenants) await TenantTraces.LeaveBehindAsync(servers, each.AggregateKey("e1"), each.AggregateKey("e2"));
         var neighbours = tenants.Where(each => each != tenant).ToList();
         var before = await ReadAsync(neighbours);
@@ -40,7 +41,8 @@ public sealed class TenantBoundaryTests(TestServers servers) : IClassFixture<Tes
     public async Task What_a_neighbour_left_behind_is_not_taken_for_an_interrupted_run()
     {
         var tenants = await NeighboursAsync();
-        foreach (var each in tenants.Skip(1)) await TenantTraces.LeaveBehindAsync(servers, each.AggregateKey("e1"), each.AggregateKey("e2"));
+        foreach (var each in tenants.Skip(1))
+            await TenantTraces.LeaveBehindAsync(servers, each.AggregateKey("e1"), each.AggregateKey("e2"));
 
         (await ReplayOutcome.RunAsync(servers, Evaluations, tenants[0])).ShouldSucceed();
         (await ReplayOutcome.RunAsync(servers, BillableEvents, tenants[0])).ShouldSucceed();
@@ -74,9 +76,16 @@ public sealed class TenantBoundaryTests(TestServers servers) : IClassFixture<Tes
             var messages = new ReplayMessages();
             var cleanup = new MarkerCleanup(servers.Connections);
 
-            foreach (var remains in await cleanup.FindAsync(name => name.StartsWith("evaluationState", StringComparison.Ordinal), tenant.Id, messages, TestContext.Current.CancellationToken))
+            var found = await cleanup.FindAsync(
+                name => name.StartsWith("evaluationState", StringComparison.Ordinal),
+                tenant.Id,
+                messages,
+                TestContext.Current.CancellationToken);
+            foreach (var remains in found)
             {
-                Assert.True((remains.Markers, remains.Completed) == (1, 1), $"For '{tenant.Id}' one marker and one completed aggregate should have been found: {remains}");
+                Assert.True(
+                    (remains.Markers, remains.Completed) == (1, 1),
+                    $"For '{tenant.Id}' one marker and one completed aggregate should have been found: {remains}");
                 var removed = await cleanup.RemoveAsync(remains, messages, TestContext.Current.CancellationToken);
                 Assert.Equal((1L, 1L), (removed.Markers, removed.Completed));
             }
@@ -94,7 +103,8 @@ public sealed class TenantBoundaryTests(TestServers servers) : IClassFixture<Tes
         var outcomes = await Task.WhenAll(tenants.Select(tenant => ReplayOutcome.RunAsync(servers, BillableEvents, tenant)));
 
         Assert.All(outcomes, outcome => Assert.Equal(3, outcome.ShouldSucceed().Last.AggregatesReplayed));
-        foreach (var tenant in tenants) Assert.Equal(new Dictionary<string, int> { ["2026-01-10"] = 3 }, await tenant.BillableEventsAsync());
+        foreach (var tenant in tenants)
+            Assert.Equal(new Dictionary<string, int> { ["2026-01-10"] = 3 }, await tenant.BillableEventsAsync());
     }
 
     /// <summary>Each suffix once, with projections and actions in turn; or each with all of them.</summary>
@@ -133,7 +143,8 @@ public sealed class TenantBoundaryTests(TestServers servers) : IClassFixture<Tes
         var traces = new List<string>();
         foreach (var tenant in tenants)
         {
-            traces.Add(await TenantTraces.ReadAsync(servers, tenant.Id, [tenant.AggregateKey("e1"), tenant.AggregateKey("e2"), tenant.AggregateKey("e3")]));
+            traces.Add(await TenantTraces.ReadAsync(
+                servers, tenant.Id, [tenant.AggregateKey("e1"), tenant.AggregateKey("e2"), tenant.AggregateKey("e3")]));
         }
 
         return string.Join('\n', traces);

@@ -30,7 +30,8 @@ public sealed class TooManyPartsTests(TestServers servers) : IClassFixture<TestS
             text.StartsWith("Writing to evaluation_states: ", StringComparison.Ordinal)
             && text.Contains("TOO_MANY_PARTS", StringComparison.Ordinal)
             && text.Contains("Trying again in", StringComparison.Ordinal));
-        var stored = await servers.QueryAsync($"SELECT EvaluationId FROM {states} FINAL WHERE TenantId = '{tenant.Id}' ORDER BY EvaluationId");
+        var stored = await servers.QueryAsync(
+            $"SELECT EvaluationId FROM {states} FINAL WHERE TenantId = '{tenant.Id}' ORDER BY EvaluationId");
         Assert.Equal(["e0000", "e0001"], stored.Select(row => row.GetProperty("EvaluationId").GetString()));
         Assert.Empty(await tenant.MarkersAsync("evaluationState"));
     }

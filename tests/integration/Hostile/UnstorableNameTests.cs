@@ -76,8 +76,10 @@ public sealed class UnstorableNameTests(TestServers servers) : IClassFixture<Tes
     {
         var tenant = await new TestTenant(servers).AddEvaluation("e1").AppendAsync();
         await servers.ExecuteAsync(string.Create(CultureInfo.InvariantCulture, $$"""
-            INSERT INTO event_log (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
-            VALUES (concat('{{tenant.Id}}', unhex('FF')), 'x', 'evaluation', 'e9', '1768003200000:x', 'lw.evaluation.started', '1', 1768003200000, '{}')
+            INSERT INTO event_log
+                (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
+            VALUES (concat('{{tenant.Id}}', unhex('FF')), 'x', 'evaluation', 'e9', '1768003200000:x',
+                'lw.evaluation.started', '1', 1768003200000, '{}')
             """));
 
         Assert.Equal(1, (await ReplayOutcome.RunAsync(servers, BillableEvents, tenant)).ShouldSucceed().Last.AggregatesReplayed);
@@ -97,8 +99,10 @@ public sealed class UnstorableNameTests(TestServers servers) : IClassFixture<Tes
     }
 
     private Task InsertAsync(TestTenant tenant, string aggregateId, string eventId) => servers.ExecuteAsync($$"""
-        INSERT INTO event_log (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
-        VALUES ('{{tenant.Id}}', 'x', 'evaluation', {{aggregateId}}, {{eventId}}, 'lw.evaluation.started', '1', 1768089600000, '{"evaluationId":"e2","evaluatorId":"x","evaluatorType":"x"}')
+        INSERT INTO event_log
+            (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
+        VALUES ('{{tenant.Id}}', 'x', 'evaluation', {{aggregateId}}, {{eventId}}, 'lw.evaluation.started', '1', 1768089600000,
+            '{"evaluationId":"e2","evaluatorId":"x","evaluatorType":"x"}')
         """);
 
     private static IFoldProjection Of(string name) => name == "evaluationState" ? Evaluations : BillableEvents;

@@ -28,14 +28,20 @@ public sealed class WildcardNameTests(TestServers servers) : IClassFixture<TestS
         }
 
         var outcome = _session.Run(
-            "Clear-ReplayMarker ([WildcardPattern]::Escape($name)) -RedisUrl $url -Confirm:$false", ("name", prefix + name), ("url", servers.RedisUrl)).ShouldSucceed();
+            "Clear-ReplayMarker ([WildcardPattern]::Escape($name)) -RedisUrl $url -Confirm:$false",
+            ("name", prefix + name),
+            ("url", servers.RedisUrl)).ShouldSucceed();
 
         Assert.Equal(prefix + name, Assert.Single(outcome.Values("Projection")));
         Assert.Equal((1L, 1L), (Assert.Single(outcome.Values("MarkersRemoved")), Assert.Single(outcome.Values("CompletedRemoved"))));
         foreach (var other in others)
         {
-            Assert.True(await servers.Redis.KeyDeleteAsync($"projection-replay:cutoff:{other}"), $"The markers of '{other}' should still be there.");
-            Assert.True(await servers.Redis.KeyDeleteAsync($"projection-replay:completed:{other}"), $"The completed set of '{other}' should still be there.");
+            Assert.True(
+                await servers.Redis.KeyDeleteAsync($"projection-replay:cutoff:{other}"),
+                $"The markers of '{other}' should still be there.");
+            Assert.True(
+                await servers.Redis.KeyDeleteAsync($"projection-replay:completed:{other}"),
+                $"The completed set of '{other}' should still be there.");
         }
     }
 

@@ -26,7 +26,8 @@ public sealed class LiveReplayTests(TestServers servers) : IClassFixture<TestSer
 
     [Theory]
     [MemberData(nameof(Loads), DisableDiscoveryEnumeration = true)]
-    public Task Counters_that_are_rebuilt_count_every_event_once(LiveLoad load) => ReplayBesideAsync(TenantDailyBillableEventsProjection.ForTenants(), load);
+    public Task Counters_that_are_rebuilt_count_every_event_once(LiveLoad load) =>
+        ReplayBesideAsync(TenantDailyBillableEventsProjection.ForTenants(), load);
 
     private async Task ReplayBesideAsync(IFoldProjection projection, LiveLoad load)
     {

@@ -67,7 +67,8 @@ public sealed class SampleWorkerTests : IClassFixture<TestServers>, IAsyncDispos
 
         Start(workers: 2);
 
-        await WaitUntilAsync(() => _decided.Count(told => told.Decision == LiveReplayDecision.Defer) >= 3, "the first job was put off three times");
+        await WaitUntilAsync(
+            () => _decided.Count(told => told.Decision == LiveReplayDecision.Defer) >= 3, "the first job was put off three times");
         await WaitUntilAsync(() => _folded.Count == 3, "the other aggregate's events are folded");
         Assert.All(_folded, liveEvent => Assert.Equal("free", liveEvent.AggregateId));
         Assert.All(_decided.Where(told => told.Event.AggregateId == "marked"), told => Assert.Equal(EventId(0), told.Event.EventId));
@@ -75,7 +76,9 @@ public sealed class SampleWorkerTests : IClassFixture<TestServers>, IAsyncDispos
         await UnmarkAsync("marked");
 
         await WaitUntilAsync(() => _folded.Count == 6, "what was put off is folded");
-        Assert.Equal([EventId(0), EventId(1), EventId(2)], _folded.Where(liveEvent => liveEvent.AggregateId == "marked").Select(liveEvent => liveEvent.EventId));
+        Assert.Equal(
+            [EventId(0), EventId(1), EventId(2)],
+            _folded.Where(liveEvent => liveEvent.AggregateId == "marked").Select(liveEvent => liveEvent.EventId));
         await WaitUntilIdleAsync();
     }
 
@@ -106,7 +109,8 @@ public sealed class SampleWorkerTests : IClassFixture<TestServers>, IAsyncDispos
         var group = await _queue.GroupsAsync().SingleAsync();
         var dead = await _queue.DispatchAsync(group);
         await using var redis = await RedisServer.ConnectAsync(
-            Configuration.ServerSettings.Redis(new Configuration.ConnectionUrl(_servers.RedisUrl, "test")).Options, TestContext.Current.CancellationToken);
+            Configuration.ServerSettings.Redis(new Configuration.ConnectionUrl(_servers.RedisUrl, "test")).Options,
+            TestContext.Current.CancellationToken);
         var staged = new StagedJobs(redis, QueueName, TimeProvider.System);
         var snapshot = await staged.SnapshotAsync(["t1:evaluation:e1"u8.ToArray()], TestContext.Current.CancellationToken);
         Assert.Null(await _queue.DispatchAsync(group));
@@ -127,7 +131,11 @@ public sealed class SampleWorkerTests : IClassFixture<TestServers>, IAsyncDispos
         await _queue.StageAsync(Event("e1", 0));
         var failures = 0;
 
-        Start(workers: 1, _ => Interlocked.Increment(ref failures) < 3 ? throw new InvalidOperationException("The test fails the fold.") : Task.CompletedTask);
+        Start(
+            workers: 1,
+            _ => Interlocked.Increment(ref failures) < 3
+                ? throw new InvalidOperationException("The test fails the fold.")
+                : Task.CompletedTask);
 
         await WaitUntilAsync(() => _folded.Count == 1, "the fold succeeds");
         Assert.Equal(3, failures);
@@ -142,7 +150,9 @@ public sealed class SampleWorkerTests : IClassFixture<TestServers>, IAsyncDispos
         for (var trace = 0; trace < 40; trace++) Span(trace, TestTenant.Start.AddSeconds(trace));
         await tenant.AppendAsync();
         var queue = new GroupQueue(_servers.Redis, projection.Definition.QueueName);
-        Run(new GroupWorker(queue, new LiveReplayGate(_servers.Redis, projection.Definition.Name), CountAsync) { Decided = Tell }, workers: 3);
+        Run(
+            new GroupWorker(queue, new LiveReplayGate(_servers.Redis, projection.Definition.Name), CountAsync) { Decided = Tell },
+            workers: 3);
         using var enough = new CancellationTokenSource();
         var traffic = Task.Run(async () =>
         {
@@ -157,11 +167,19 @@ public sealed class SampleWorkerTests : IClassFixture<TestServers>, IAsyncDispos
         });
         await WaitUntilAsync(() => _folded.Count > 5, "live events are folded");
 
-        var outcome = await ReplayOutcome.RunAsync(_servers, projection, tenant, new ReplayOptions { AggregateBatchSize = 10, StagingGrace = TimeSpan.FromSeconds(1) }, isLive: true, isRebuild: true);
+        var outcome = await ReplayOutcome.RunAsync(
+            _servers,
+            projection,
+            tenant,
+            new ReplayOptions { AggregateBatchSize = 10, StagingGrace = TimeSpan.FromSeconds(1) },
+            isLive: true,
+            isRebuild: true);
 
         await enough.CancelAsync();
         await traffic;
-        await WaitUntilAsync(() => queue.GroupsAsync().ToBlockingEnumerable().All(group => !group.Contains(tenant.Id, StringComparison.Ordinal)), "no job is left");
+        await WaitUntilAsync(
+            () => queue.GroupsAsync().ToBlockingEnumerable().All(group => !group.Contains(tenant.Id, StringComparison.Ordinal)),
+            "no job is left");
         outcome.ShouldSucceed();
         Assert.Contains(_decided, told => told.Decision == LiveReplayDecision.Defer);
         await new StateOracle(_servers, projection, tenant.Id).AssertStoredAsync();
@@ -170,10 +188,14 @@ public sealed class SampleWorkerTests : IClassFixture<TestServers>, IAsyncDispos
 
         async Task CountAsync(LiveEvent liveEvent, CancellationToken timeout)
         {
-            var date = DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(liveEvent.EventId[..13], CultureInfo.InvariantCulture)).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+            var date = DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(liveEvent.EventId[..13], CultureInfo.InvariantCulture))
+                .ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
             await using var command = _servers.Postgres.CreateCommand("""
-                INSERT INTO "ProjectDailyBillableEvents" AS stored (id, "projectId", date, count, "lastEventTimestamp") VALUES ($1, $2, $3, 1, $4)
-                ON CONFLICT (id) DO UPDATE SET count = stored.count + 1, "lastEventTimestamp" = greatest(stored."lastEventTimestamp", excluded."lastEventTimestamp")
+                INSERT INTO "ProjectDailyBillableEvents" AS stored (id, "projectId", date, count, "lastEventTimestamp")
+                VALUES ($1, $2, $3, 1, $4)
+                ON CONFLICT (id) DO UPDATE SET
+                    count = stored.count + 1,
+                    "lastEventTimestamp" = greatest(stored."lastEventTimestamp", excluded."lastEventTimestamp")
                 """);
             command.Parameters.AddWithValue($"{liveEvent.TenantId}:{date}");
             command.Parameters.AddWithValue(liveEvent.TenantId);
@@ -192,7 +214,8 @@ public sealed class SampleWorkerTests : IClassFixture<TestServers>, IAsyncDispos
         await _queue.StageAsync(Event("free", 2));
         var server = _servers.Redis.Multiplexer.GetEndPoints()[0].ToString()!.Replace("Unspecified/", "", StringComparison.Ordinal);
         using var program = Process.Start(new ProcessStartInfo(
-            Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [RepositoryLayout.LiveWorker, server, _projection, QueueName])
+            Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet",
+            [RepositoryLayout.LiveWorker, server, _projection, QueueName])
         {
             RedirectStandardOutput = true,
             UseShellExecute = false,
@@ -219,7 +242,8 @@ public sealed class SampleWorkerTests : IClassFixture<TestServers>, IAsyncDispos
         await _servers.Redis.KeyDeleteAsync([$"projection-replay:cutoff:{_projection}", $"{QueueName}:gq:order"]);
     }
 
-    private static string EventId(int number) => string.Create(CultureInfo.InvariantCulture, $"{1_768_000_000_000 + number}:t1:e:evaluation:x");
+    private static string EventId(int number) =>
+        string.Create(CultureInfo.InvariantCulture, $"{1_768_000_000_000 + number}:t1:e:evaluation:x");
 
     private static string TraceId(int trace) => string.Create(CultureInfo.InvariantCulture, $"trace{trace:D3}");
 
@@ -256,7 +280,8 @@ public sealed class SampleWorkerTests : IClassFixture<TestServers>, IAsyncDispos
         for (var started = Stopwatch.GetTimestamp(); !condition();)
         {
             foreach (var worker in _working.Where(worker => worker.IsFaulted)) await worker;
-            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(30), $"It should have come to this within half a minute: {what}.");
+            Assert.True(
+                Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(30), $"It should have come to this within half a minute: {what}.");
             await Task.Delay(10, TestContext.Current.CancellationToken);
         }
     }

@@ -17,7 +17,8 @@ public sealed class ReplayLogTests(TestServers servers) : IClassFixture<TestServ
     {
         var tenant = await new TestTenant(servers).AddEvaluations(2).AppendAsync();
 
-        var outcome = await ReplayOutcome.RunAsync(servers, new EvaluationStateProjection(), tenant, Options with { AggregateBatchSize = 1_000, Concurrency = 3 });
+        var outcome = await ReplayOutcome.RunAsync(
+            servers, new EvaluationStateProjection(), tenant, Options with { AggregateBatchSize = 1_000, Concurrency = 3 });
 
         var log = Assert.Single(_directory.GetFiles());
         Assert.Matches(@"^projection-replay-evaluationState-\d{8}-\d{6}\.jsonl$", log.Name);
@@ -30,10 +31,12 @@ public sealed class ReplayLogTests(TestServers servers) : IClassFixture<TestServ
                 "replay-batch: tenant count eventsProcessed durationMs", "unmark-batch: tenant count",
                 "complete: aggregatesReplayed totalEvents durationSec",
             ],
-            lines.Select(line => $"{line.GetProperty("step")}: {string.Join(' ', line.EnumerateObject().Skip(2).Select(field => field.Name))}"));
+            lines.Select(
+                line => $"{line.GetProperty("step")}: {string.Join(' ', line.EnumerateObject().Skip(2).Select(field => field.Name))}"));
         Assert.All(lines, line => Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", line.GetProperty("ts").GetString()));
         Assert.Equal("2026-01-01T00:00:00.000Z", lines[0].GetProperty("since").GetString());
-        Assert.Equal("""{"batchSize":5000,"aggregateBatchSize":1000,"concurrency":3,"dryRun":false}""", lines[0].GetProperty("args").GetRawText());
+        Assert.Equal(
+            """{"batchSize":5000,"aggregateBatchSize":1000,"concurrency":3,"dryRun":false}""", lines[0].GetProperty("args").GetRawText());
         Assert.Equal(tenant.Id, lines[2].GetProperty("tenant").GetString());
         Assert.Equal(6, lines[^1].GetProperty("totalEvents").GetInt32());
     }
@@ -45,7 +48,8 @@ public sealed class ReplayLogTests(TestServers servers) : IClassFixture<TestServ
         tenant.AddRaw("evaluation", "e0000", "lw.evaluation.completed", TestTenant.Start.AddHours(1), "{");
         await tenant.AppendAsync();
 
-        (await ReplayOutcome.RunAsync(servers, new EvaluationStateProjection(), tenant, Options)).ShouldFailWith(ReplayError.InvalidEventPayload);
+        (await ReplayOutcome.RunAsync(servers, new EvaluationStateProjection(), tenant, Options))
+            .ShouldFailWith(ReplayError.InvalidEventPayload);
 
         var last = Read(Assert.Single(_directory.GetFiles()))[^1];
         Assert.Equal(["ts", "step", "tenant", "aggregate", "error"], last.EnumerateObject().Select(field => field.Name));
@@ -62,7 +66,8 @@ public sealed class ReplayLogTests(TestServers servers) : IClassFixture<TestServ
         {
             Probe = (boundary, _) =>
             {
-                if (boundary is { Phase: ReplayPhase.Cutoff, IsBefore: true }) seen = [.. Read(_directory.GetFiles()[0]).Select(line => line.GetProperty("step").GetString()!)];
+                if (boundary is { Phase: ReplayPhase.Cutoff, IsBefore: true })
+                    seen = [.. Read(_directory.GetFiles()[0]).Select(line => line.GetProperty("step").GetString()!)];
                 return ValueTask.CompletedTask;
             },
         });
@@ -77,9 +82,12 @@ public sealed class ReplayLogTests(TestServers servers) : IClassFixture<TestServ
         var request = new ReplayRequest { Projection = new EvaluationStateProjection(), TenantId = "t", Since = DateTimeOffset.UnixEpoch };
         using var isTelling = new ManualResetEventSlim();
         using var goOn = new ManualResetEventSlim();
-        await using (var reporter = new RunReporter(request, messages, ReplayLogWriter.Create(_directory.FullName, "x", DateTimeOffset.UtcNow), TimeProvider.System))
+        await using (var reporter = new RunReporter(
+            request, messages, ReplayLogWriter.Create(_directory.FullName, "x", DateTimeOffset.UtcNow), TimeProvider.System))
         {
-            var first = Task.Run(() => reporter.StepAsync("mark-batch", entry => Hold(entry with { Count = 1 }), TestContext.Current.CancellationToken), TestContext.Current.CancellationToken);
+            var first = Task.Run(
+                () => reporter.StepAsync("mark-batch", entry => Hold(entry with { Count = 1 }), TestContext.Current.CancellationToken),
+                TestContext.Current.CancellationToken);
             isTelling.Wait(TestContext.Current.CancellationToken);
             var second = reporter.StepAsync("mark-batch", entry => entry with { Count = 2 }, TestContext.Current.CancellationToken);
 
@@ -91,7 +99,8 @@ public sealed class ReplayLogTests(TestServers servers) : IClassFixture<TestServ
 
         messages.Complete();
         var sent = new List<int?>();
-        await foreach (var message in messages.Reader.ReadAllAsync(TestContext.Current.CancellationToken)) sent.Add(Assert.IsType<ReplayLogMessage>(message).Entry.Count);
+        await foreach (var message in messages.Reader.ReadAllAsync(TestContext.Current.CancellationToken))
+            sent.Add(Assert.IsType<ReplayLogMessage>(message).Entry.Count);
         Assert.Equal([1, 2], sent);
         Assert.Equal([1, 2], Read(Assert.Single(_directory.GetFiles())).Select(line => line.GetProperty("count").GetInt32()));
 

@@ -22,9 +22,13 @@ public sealed class AggregateIdParameterTests(TestServers servers) : IClassFixtu
             """).ShouldSucceed();
 
         Assert.Equal(2, outcome.Values("AggregateCount")[0]);
-        Assert.Contains(_host.Lines, line => line.Contains($"2 chosen aggregates of projection 'evaluationState' for tenant '{tenant.Id}'", StringComparison.Ordinal));
+        Assert.Contains(
+            _host.Lines,
+            line => line.Contains(
+                $"2 chosen aggregates of projection 'evaluationState' for tenant '{tenant.Id}'", StringComparison.Ordinal));
         Assert.Equal(2, outcome.Values("AggregatesReplayed")[^1]);
-        Assert.Contains(outcome.Values("Message"), message => message is string text && text.Contains("2 that were chosen", StringComparison.Ordinal));
+        Assert.Contains(
+            outcome.Values("Message"), message => message is string text && text.Contains("2 that were chosen", StringComparison.Ordinal));
         Assert.Equal(["e0002", "e0005"], (await tenant.EvaluationsAsync()).Keys.Order(StringComparer.Ordinal));
     }
 
@@ -33,7 +37,9 @@ public sealed class AggregateIdParameterTests(TestServers servers) : IClassFixtu
     {
         var tenant = await new TestTenant(servers).AddEvaluations(4).AppendAsync();
 
-        var outcome = Run(tenant, "Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 @urls -WhatIf | Invoke-ProjectionReplay @urls").ShouldSucceed();
+        var outcome = Run(
+            tenant, "Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 @urls -WhatIf | Invoke-ProjectionReplay @urls")
+            .ShouldSucceed();
 
         Assert.Equal(4, outcome.Values("AggregatesReplayed")[^1]);
     }
@@ -43,7 +49,8 @@ public sealed class AggregateIdParameterTests(TestServers servers) : IClassFixtu
     {
         var tenant = await new TestTenant(servers).AddEvaluations(2).AppendAsync();
 
-        var outcome = Run(tenant, "Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 -AggregateId e0001, nobody @urls").ShouldSucceed();
+        var outcome = Run(tenant, "Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 -AggregateId e0001, nobody @urls")
+            .ShouldSucceed();
 
         Assert.Contains("'nobody'", Assert.Single(outcome.Warnings), StringComparison.Ordinal);
     }
@@ -67,7 +74,8 @@ public sealed class AggregateIdParameterTests(TestServers servers) : IClassFixtu
         var tenant = await new TestTenant(servers).AddEvaluations(5).AppendAsync();
         await servers.Redis.SetAddAsync($"projection-replay:completed:{Projection}", tenant.AggregateKey("e0000"));
 
-        var message = Run(tenant, "Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 -AggregateId e0001 @urls").ShouldFailWith("PreviousRunFound");
+        var message = Run(tenant, "Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 -AggregateId e0001 @urls")
+            .ShouldFailWith("PreviousRunFound");
 
         Assert.Contains("without -AggregateId", message, StringComparison.Ordinal);
         Assert.Empty(_host.Questions);

@@ -30,7 +30,8 @@ public sealed class ClearWhileRunningTests(TestServers servers) : IClassFixture<
         {
             Probe = (boundary, _) =>
             {
-                if (boundary == new ReplayBoundary(1, ReplayPhase.CatchUp, IsBefore: true)) refused = Run(ClearTenant, tenant.Id, "evaluationState");
+                if (boundary == new ReplayBoundary(1, ReplayPhase.CatchUp, IsBefore: true))
+                    refused = Run(ClearTenant, tenant.Id, "evaluationState");
                 return ValueTask.CompletedTask;
             },
         });
@@ -39,7 +40,9 @@ public sealed class ClearWhileRunningTests(TestServers servers) : IClassFixture<
         Assert.Contains($"process {Environment.ProcessId} on host '{Environment.MachineName}', since 2", message, StringComparison.Ordinal);
         Assert.Contains("-Force", message, StringComparison.Ordinal);
         Assert.Equal(3, replay.ShouldSucceed().Last.AggregatesReplayed);
-        Assert.Single(Run("Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 -RedisUrl $url -ClickHouseUrl $clickHouse -WhatIf", tenant.Id).ShouldSucceed().Output);
+        Assert.Single(
+            Run("Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 -RedisUrl $url -ClickHouseUrl $clickHouse -WhatIf", tenant.Id)
+                .ShouldSucceed().Output);
     }
 
     [Theory]
@@ -70,7 +73,8 @@ public sealed class ClearWhileRunningTests(TestServers servers) : IClassFixture<
         {
             var message = Run(clear, "t1").ShouldFailWith("ReplayInProgress");
 
-            Assert.Contains($"process {Environment.ProcessId} on host '{Environment.MachineName}', since 2", message, StringComparison.Ordinal);
+            Assert.Contains(
+                $"process {Environment.ProcessId} on host '{Environment.MachineName}', since 2", message, StringComparison.Ordinal);
             Assert.Contains("for shard 2/4 of tenant 't1'", message, StringComparison.Ordinal);
             Assert.Equal(1, await MarkerCountAsync());
         }
@@ -97,7 +101,8 @@ public sealed class ClearWhileRunningTests(TestServers servers) : IClassFixture<
     public async Task A_run_that_died_on_this_machine_does_not_stand_in_the_way(string clear)
     {
         await LeaveMarkerAsync("t1");
-        using var dead = Process.Start(new ProcessStartInfo("dotnet", "--version") { RedirectStandardOutput = true, UseShellExecute = false })!;
+        using var dead = Process.Start(
+            new ProcessStartInfo("dotnet", "--version") { RedirectStandardOutput = true, UseShellExecute = false })!;
         var holder = new ReplayLockHolder("run", Environment.MachineName, dead.Id, dead.StartTime.ToUniversalTime(), DateTime.UtcNow);
         await dead.WaitForExitAsync(TestContext.Current.CancellationToken);
         await servers.Redis.StringSetAsync($"projection-replay:lock:{_projection}:t1", holder.Serialize(), TimeSpan.FromMinutes(1));
@@ -125,8 +130,10 @@ public sealed class ClearWhileRunningTests(TestServers servers) : IClassFixture<
     public async Task A_projection_is_not_taken_for_those_whose_names_begin_alike_or_that_it_would_match()
     {
         await LeaveMarkerAsync("t1");
-        await using var longer = (await ReplayLock.TryTakeAsync(await RedisAsync(), new(_projection + "2", "t1"), TimeProvider.System, default)).Lock;
-        await using var matching = (await ReplayLock.TryTakeAsync(await RedisAsync(), new(_projection[..^1] + "?", "t1"), TimeProvider.System, default)).Lock;
+        await using var longer = (await ReplayLock.TryTakeAsync(
+            await RedisAsync(), new(_projection + "2", "t1"), TimeProvider.System, default)).Lock;
+        await using var matching = (await ReplayLock.TryTakeAsync(
+            await RedisAsync(), new(_projection[..^1] + "?", "t1"), TimeProvider.System, default)).Lock;
 
         Assert.Equal([1L], Run(ClearAll).ShouldSucceed().Values("MarkersRemoved"));
     }
@@ -181,7 +188,9 @@ public sealed class ClearWhileRunningTests(TestServers servers) : IClassFixture<
     {
         for (var i = 0; i < 20; i++)
         {
-            await servers.Redis.HashSetAsync($"projection-replay:cutoff:{_projection}", [.. Enumerable.Range(i * 5_000, 5_000).Select(n => new StackExchange.Redis.HashEntry($"t1:evaluation:e{n}", "pending"))]);
+            await servers.Redis.HashSetAsync(
+                $"projection-replay:cutoff:{_projection}",
+                [.. Enumerable.Range(i * 5_000, 5_000).Select(n => new StackExchange.Redis.HashEntry($"t1:evaluation:e{n}", "pending"))]);
         }
 
         var clearing = Task.Run(() => Run(clear, "t1"));
@@ -225,8 +234,14 @@ public sealed class ClearWhileRunningTests(TestServers servers) : IClassFixture<
         if (_redis is not null) await _redis.DisposeAsync();
     }
 
-    private ShellOutcome Run(string script, string tenant = "t1", string? projection = null, string? link = null) => (_session ??= new PowerShellSession(_host)).Run(
-        script, ("projection", projection ?? _projection), ("tenant", tenant), ("url", servers.RedisUrl), ("clickHouse", servers.ClickHouseUrl), ("link", link));
+    private ShellOutcome Run(string script, string tenant = "t1", string? projection = null, string? link = null) =>
+        (_session ??= new PowerShellSession(_host)).Run(
+            script,
+            ("projection", projection ?? _projection),
+            ("tenant", tenant),
+            ("url", servers.RedisUrl),
+            ("clickHouse", servers.ClickHouseUrl),
+            ("link", link));
 
     private Task<bool> LeaveMarkerAsync(string tenant) =>
         servers.Redis.HashSetAsync($"projection-replay:cutoff:{_projection}", $"{tenant}:evaluation:e1", "pending");
@@ -237,7 +252,12 @@ public sealed class ClearWhileRunningTests(TestServers servers) : IClassFixture<
     private async Task<ReplayLock> TakeLockAsync(string tenant, ReplayShard? shard = null)
     {
         var (taken, _) = await ReplayLock.TakeAsync(
-            await RedisAsync(), new(_projection, tenant, shard), TimeSpan.FromSeconds(3), TimeProvider.System, _ => { }, TestContext.Current.CancellationToken);
+            await RedisAsync(),
+            new(_projection, tenant, shard),
+            TimeSpan.FromSeconds(3),
+            TimeProvider.System,
+            _ => { },
+            TestContext.Current.CancellationToken);
         return Assert.IsType<ReplayLock>(taken);
     }
 

@@ -37,7 +37,8 @@ public sealed class CompareReplayProjectionTests(TestServers servers) : IClassFi
         Assert.Equal(
             ["evaluationState", tenant.Id, "e0001", null, "Missing", null, null, "e0001"],
             difference.Properties.Select(property => property.Name == "Kind" ? property.Value.ToString() : property.Value));
-        Assert.Contains(outcome.Verbose, line => line == "Compared 1 aggregates, 3 events, with table evaluation_states: 1 rows differ, in 1 places.");
+        Assert.Contains(
+            outcome.Verbose, line => line == "Compared 1 aggregates, 3 events, with table evaluation_states: 1 rows differ, in 1 places.");
         Assert.DoesNotContain(outcome.Verbose, line => line.Contains("redis", StringComparison.OrdinalIgnoreCase));
         Assert.Empty(_session.Location.GetFiles());
         Assert.Empty(await tenant.MarkersAsync("evaluationState"));
@@ -50,7 +51,8 @@ public sealed class CompareReplayProjectionTests(TestServers servers) : IClassFi
 
         Run(tenant, "Compare-ReplayProjection tenantDailyBillableEvents $tenant @urls | Export-Json differences.json").ShouldSucceed();
 
-        var difference = Assert.Single(JsonElement.Parse(await File.ReadAllBytesAsync(_session.PathOf("differences.json"))).EnumerateArray().ToList());
+        var difference = Assert.Single(
+            JsonElement.Parse(await File.ReadAllBytesAsync(_session.PathOf("differences.json"))).EnumerateArray().ToList());
         Assert.Equal(("Missing", 1), (difference.GetProperty("Kind").GetString(), difference.GetProperty("Expected").GetInt32()));
     }
 
@@ -58,7 +60,8 @@ public sealed class CompareReplayProjectionTests(TestServers servers) : IClassFi
     public async Task What_differs_is_replayed_by_itself()
     {
         var tenant = await new TestTenant(servers).AddEvaluations(4).AppendAsync();
-        Run(tenant, "Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 -AggregateId e0000, e0002 @urls -RedisUrl $redis").ShouldSucceed();
+        Run(tenant, "Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 -AggregateId e0000, e0002 @urls -RedisUrl $redis")
+            .ShouldSucceed();
 
         var outcome = Run(tenant, """
             $ids = (Compare-ReplayProjection evaluationState $tenant @urls).AggregateId
@@ -75,7 +78,11 @@ public sealed class CompareReplayProjectionTests(TestServers servers) : IClassFi
     {
         var tenant = await new TestTenant(servers).AddEvaluations(2).AppendAsync();
 
-        Run(tenant, "Compare-ReplayProjection tenantDailyBillableEvents $tenant @urls | Invoke-ProjectionReplay -Since 2026-01-01 @urls -RedisUrl $redis").ShouldFailWith("OptionInvalid");
+        Run(
+            tenant,
+            "Compare-ReplayProjection tenantDailyBillableEvents $tenant @urls "
+                + "| Invoke-ProjectionReplay -Since 2026-01-01 @urls -RedisUrl $redis")
+            .ShouldFailWith("OptionInvalid");
 
         Assert.Empty(await tenant.BillableEventsAsync());
     }
@@ -90,19 +97,42 @@ public sealed class CompareReplayProjectionTests(TestServers servers) : IClassFi
         var bars = outcome.Progress.GroupBy(record => record.ActivityId).ToDictionary(bar => bar.Key);
         Assert.All(bars.Values, bar => Assert.Equal(ProgressRecordType.Completed, bar.Last().RecordType));
         Assert.All(bars[1], record => Assert.StartsWith("Comparing evaluationState", record.Activity, StringComparison.Ordinal));
-        Assert.Contains(bars[1], record => record.StatusDescription.StartsWith("2 of 2 aggregates", StringComparison.Ordinal) || record.StatusDescription.StartsWith("0 of 2 aggregates", StringComparison.Ordinal));
+        Assert.Contains(
+            bars[1],
+            record => record.StatusDescription.StartsWith("2 of 2 aggregates", StringComparison.Ordinal)
+                || record.StatusDescription.StartsWith("0 of 2 aggregates", StringComparison.Ordinal));
     }
 
     [Theory]
-    [InlineData("Compare-ReplayProjection tenantDailyBillableEvents $tenant -Since 2026-01-01 @urls", "ComparisonNotPossible", ErrorCategory.InvalidOperation)]
-    [InlineData("Compare-ReplayProjection tenantDailyBillableEvents $tenant -AggregateId e1 @urls", "ComparisonNotPossible", ErrorCategory.InvalidOperation)]
-    [InlineData("Compare-ReplayProjection tenantDailyBillableEvents $tenant -Sample 3 @urls", "ComparisonNotPossible", ErrorCategory.InvalidOperation)]
-    [InlineData("Compare-ReplayProjection evaluationState $tenant -AggregateId $null @urls", "OptionInvalid", ErrorCategory.InvalidArgument)]
-    [InlineData("Compare-ReplayProjection evaluationState $tenant -AggregateId e1 -Sample 3 @urls", "OptionInvalid", ErrorCategory.InvalidArgument)]
-    [InlineData("Compare-ReplayProjection evaluationState $tenant -Since ([datetime]::UtcNow.AddDays(1)) @urls", "SinceInFuture", ErrorCategory.InvalidArgument)]
+    [InlineData(
+        "Compare-ReplayProjection tenantDailyBillableEvents $tenant -Since 2026-01-01 @urls",
+        "ComparisonNotPossible",
+        ErrorCategory.InvalidOperation)]
+    [InlineData(
+        "Compare-ReplayProjection tenantDailyBillableEvents $tenant -AggregateId e1 @urls",
+        "ComparisonNotPossible",
+        ErrorCategory.InvalidOperation)]
+    [InlineData(
+        "Compare-ReplayProjection tenantDailyBillableEvents $tenant -Sample 3 @urls",
+        "ComparisonNotPossible",
+        ErrorCategory.InvalidOperation)]
+    [InlineData(
+        "Compare-ReplayProjection evaluationState $tenant -AggregateId $null @urls", "OptionInvalid", ErrorCategory.InvalidArgument)]
+    [InlineData(
+        "Compare-ReplayProjection evaluationState $tenant -AggregateId e1 -Sample 3 @urls", "OptionInvalid", ErrorCategory.InvalidArgument)]
+    [InlineData(
+        "Compare-ReplayProjection evaluationState $tenant -Since ([datetime]::UtcNow.AddDays(1)) @urls",
+        "SinceInFuture",
+        ErrorCategory.InvalidArgument)]
     [InlineData("Compare-ReplayProjection evaluationStates $tenant @urls", "ProjectionNotFound", ErrorCategory.ObjectNotFound)]
-    [InlineData("Compare-ReplayProjection evaluationState $tenant -ClickHouseUrl http://127.0.0.1:1/x", "ClickHouseUnavailable", ErrorCategory.ConnectionError)]
-    [InlineData("Compare-ReplayProjection tenantDailyBillableEvents $tenant -ClickHouseUrl $urls.ClickHouseUrl", "ConnectionUrlMissing", ErrorCategory.InvalidArgument)]
+    [InlineData(
+        "Compare-ReplayProjection evaluationState $tenant -ClickHouseUrl http://127.0.0.1:1/x",
+        "ClickHouseUnavailable",
+        ErrorCategory.ConnectionError)]
+    [InlineData(
+        "Compare-ReplayProjection tenantDailyBillableEvents $tenant -ClickHouseUrl $urls.ClickHouseUrl",
+        "ConnectionUrlMissing",
+        ErrorCategory.InvalidArgument)]
     public void Errors_have_ids_and_categories(string script, string error, ErrorCategory category)
     {
         var outcome = Run(new TestTenant(servers), script);
@@ -116,8 +146,10 @@ public sealed class CompareReplayProjectionTests(TestServers servers) : IClassFi
     {
         var tenant = new TestTenant(servers);
         await servers.ExecuteAsync($$"""
-            INSERT INTO event_log (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
-            SELECT '{{tenant.Id}}', 'x', 'evaluation', toString(number), concat('1768003200000:', toString(number)), 'lw.evaluation.completed', '1', 1768003200000,
+            INSERT INTO event_log
+                (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
+            SELECT '{{tenant.Id}}', 'x', 'evaluation', toString(number), concat('1768003200000:', toString(number)),
+                'lw.evaluation.completed', '1', 1768003200000,
                 concat('{"evaluationId":"', toString(number), '","status":"processed"}')
             FROM numbers(200000)
             """);

@@ -52,7 +52,10 @@ public sealed class CompletionTests(TestServers servers) : IClassFixture<TestSer
             var completed = Assert.Single(Complete($"Invoke-ProjectionReplay -ClickHouseUrl $url -TenantId {quote}{_mark}"));
 
             // As a command would get it.
-            Assert.Equal([id], _session.Run($"& {{ param([string[]] $TenantId) $TenantId }} -TenantId {completed}").ShouldSucceed().Output.Select(item => item.BaseObject));
+            Assert.Equal(
+                [id],
+                _session.Run($"& {{ param([string[]] $TenantId) $TenantId }} -TenantId {completed}")
+                    .ShouldSucceed().Output.Select(item => item.BaseObject));
         }
     }
 
@@ -84,7 +87,8 @@ public sealed class CompletionTests(TestServers servers) : IClassFixture<TestSer
         using var silent = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
         silent.Start();
         var started = TimeProvider.System.GetTimestamp();
-        foreach (var url in (string[])["http://127.0.0.1:1/x", $"http://{silent.LocalEndpoint}/x", "http://10.255.255.1:8123/x", "nonsense"])
+        foreach (var url in (string[])
+            ["http://127.0.0.1:1/x", $"http://{silent.LocalEndpoint}/x", "http://10.255.255.1:8123/x", "nonsense"])
         {
             Assert.Empty(CompleteOnce($"Invoke-ProjectionReplay -ClickHouseUrl {url} -TenantId ten"));
         }
@@ -101,7 +105,8 @@ public sealed class CompletionTests(TestServers servers) : IClassFixture<TestSer
     public void Start_dates_complete_by_date_and_by_name(string typed, int count)
     {
         var today = DateTime.UtcNow.Date;
-        string[] all = [.. ((DateTime[])[today, today.AddDays(-1), today.AddDays(-7), new(today.Year, today.Month, 1), new(today.Year, 1, 1)]).Select(Iso)];
+        DateTime[] dates = [today, today.AddDays(-1), today.AddDays(-7), new(today.Year, today.Month, 1), new(today.Year, 1, 1)];
+        string[] all = [.. dates.Select(Iso)];
 
         var completed = CompleteOnce($"Invoke-ProjectionReplay evaluationState t -Since '{typed}");
 

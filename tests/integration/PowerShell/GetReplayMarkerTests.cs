@@ -52,7 +52,8 @@ public sealed class GetReplayMarkerTests(TestServers servers) : IClassFixture<Te
             """).ShouldSucceed();
 
         Assert.Equal(["t1", "t2"], outcome.Values("TenantId"));
-        Assert.Equal(["t1", "t2", "t3"], Run("$projection, $projection | Get-ReplayMarker -RedisUrl $url").ShouldSucceed().Values("TenantId"));
+        Assert.Equal(
+            ["t1", "t2", "t3"], Run("$projection, $projection | Get-ReplayMarker -RedisUrl $url").ShouldSucceed().Values("TenantId"));
         Assert.Empty(Run("@() | Get-ReplayMarker -RedisUrl $url").ShouldSucceed().Output);
     }
 
@@ -62,7 +63,10 @@ public sealed class GetReplayMarkerTests(TestServers servers) : IClassFixture<Te
         await LeaveAsync("t1:evaluation:e1", "t1:evaluation:e2", "a:trace:trace:b");
         await servers.Redis.HashSetAsync(CutoffKey, "t2:evaluation:e1", "1768003200000:x");
 
-        var outcome = Run("Get-ReplayMarker $projection -RedisUrl $url | Where-Object Pending -gt 0 | Clear-ReplayMarker -RedisUrl $url -Confirm:$false").ShouldSucceed();
+        var outcome = Run(
+            "Get-ReplayMarker $projection -RedisUrl $url | Where-Object Pending -gt 0 "
+                + "| Clear-ReplayMarker -RedisUrl $url -Confirm:$false")
+            .ShouldSucceed();
 
         Assert.Equal([1L, 2L], outcome.Values("MarkersRemoved"));
         Assert.Equal(["a:trace", "t1"], outcome.Values("TenantId"));
@@ -77,7 +81,9 @@ public sealed class GetReplayMarkerTests(TestServers servers) : IClassFixture<Te
         var shown = Run("Get-ReplayMarker $projection -RedisUrl $url").ShouldSucceed();
         Assert.Equal(["", "t1"], shown.Values("TenantId"));
 
-        var cleared = Run("Get-ReplayMarker $projection -RedisUrl $url | Where-Object TenantId -eq '' | Clear-ReplayMarker -RedisUrl $url -Confirm:$false");
+        var cleared = Run(
+            "Get-ReplayMarker $projection -RedisUrl $url | Where-Object TenantId -eq '' "
+                + "| Clear-ReplayMarker -RedisUrl $url -Confirm:$false");
         Assert.NotEmpty(cleared.Errors);
         Assert.Equal(2, await servers.Redis.HashLengthAsync(CutoffKey));
     }
@@ -88,7 +94,10 @@ public sealed class GetReplayMarkerTests(TestServers servers) : IClassFixture<Te
         await LeaveAsync("t1:evaluation:e1");
         await servers.Redis.HashSetAsync(CutoffKey, "t1:trace:a:b", "1768003200000:t1:a:b:trace:x");
 
-        var outcome = Run("Get-ReplayMarker $projection -RedisUrl $url -Detailed | ForEach-Object { \"$($_.State) $($_.Aggregate) $($_.CutoffTimestamp) $($_.CutoffEventId)\" }").ShouldSucceed();
+        var outcome = Run(
+            "Get-ReplayMarker $projection -RedisUrl $url -Detailed "
+                + "| ForEach-Object { \"$($_.State) $($_.Aggregate) $($_.CutoffTimestamp) $($_.CutoffEventId)\" }")
+            .ShouldSucceed();
 
         Assert.Equal(
             ["cutoff trace:a:b 01/10/2026 00:00:00 1768003200000:t1:a:b:trace:x", "pending evaluation:e1  "],
@@ -101,7 +110,8 @@ public sealed class GetReplayMarkerTests(TestServers servers) : IClassFixture<Te
         const int Count = 200_000;
         for (var i = 0; i < Count; i += 20_000)
         {
-            await servers.Redis.HashSetAsync(CutoffKey, [.. Enumerable.Range(i, 20_000).Select(n => new HashEntry($"t1:evaluation:e{n}", "pending"))]);
+            await servers.Redis.HashSetAsync(
+                CutoffKey, [.. Enumerable.Range(i, 20_000).Select(n => new HashEntry($"t1:evaluation:e{n}", "pending"))]);
         }
 
         // The first comes long before the last.
@@ -117,11 +127,14 @@ public sealed class GetReplayMarkerTests(TestServers servers) : IClassFixture<Te
             ("projection", _projection),
             ("url", servers.RedisUrl));
         started = TimeProvider.System.GetTimestamp();
-        var outcome = Run("Get-ReplayMarker $projection -RedisUrl $url -Detailed | ForEach-Object { $n = 0 } { $n++ } { $n }").ShouldSucceed();
+        var outcome = Run("Get-ReplayMarker $projection -RedisUrl $url -Detailed | ForEach-Object { $n = 0 } { $n++ } { $n }")
+            .ShouldSucceed();
         var all = TimeProvider.System.GetElapsedTime(started);
 
         Assert.Equal(Count, Assert.Single(outcome.Output).BaseObject);
-        Assert.True(first < all / 2, $"The first marker should come before the last: it took {first.TotalSeconds:0.00} s, all {all.TotalSeconds:0.00} s.");
+        Assert.True(
+            first < all / 2,
+            $"The first marker should come before the last: it took {first.TotalSeconds:0.00} s, all {all.TotalSeconds:0.00} s.");
     }
 
     [Theory]
@@ -177,5 +190,6 @@ public sealed class GetReplayMarkerTests(TestServers servers) : IClassFixture<Te
 
     private ShellOutcome Run(string script) => _session.Run(script, ("projection", _projection), ("url", servers.RedisUrl));
 
-    private Task LeaveAsync(params string[] keys) => servers.Redis.HashSetAsync(CutoffKey, [.. keys.Select(key => new HashEntry(key, "pending"))]);
+    private Task LeaveAsync(params string[] keys) =>
+        servers.Redis.HashSetAsync(CutoffKey, [.. keys.Select(key => new HashEntry(key, "pending"))]);
 }

@@ -38,7 +38,8 @@ public sealed class InvokeProjectionReplayTests(TestServers servers) : IClassFix
     {
         var tenant = await new TestTenant(servers).AddEvaluations(25).AppendAsync();
 
-        var outcome = Run(tenant, "Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 -AggregateBatchSize 10 @urls -WhatIf").ShouldSucceed();
+        var outcome = Run(tenant, "Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 -AggregateBatchSize 10 @urls -WhatIf")
+            .ShouldSucceed();
 
         var plan = Assert.Single(outcome.Output);
         Assert.Equal(
@@ -125,8 +126,10 @@ public sealed class InvokeProjectionReplayTests(TestServers servers) : IClassFix
         var outcome = Run(tenant, "Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 -AggregateBatchSize 2 @urls; 'not reached'");
 
         outcome.ShouldFailWith("InvalidEventPayload");
-        Assert.Equal("InvalidEventPayload,ProjectionReplay.PowerShell.InvokeProjectionReplayCommand", outcome.Terminating!.FullyQualifiedErrorId);
-        Assert.Equal((ErrorCategory.InvalidData, Projection), (outcome.Terminating.CategoryInfo.Category, outcome.Terminating.TargetObject));
+        Assert.Equal(
+            "InvalidEventPayload,ProjectionReplay.PowerShell.InvokeProjectionReplayCommand", outcome.Terminating!.FullyQualifiedErrorId);
+        Assert.Equal(
+            (ErrorCategory.InvalidData, Projection), (outcome.Terminating.CategoryInfo.Category, outcome.Terminating.TargetObject));
         Assert.Equal("error", outcome.Output[^1].Properties["Step"].Value);
         Assert.Empty(await tenant.MarkersAsync(Projection));
         Assert.Equal(2, (await tenant.CompletedAsync(Projection)).Count);
@@ -155,7 +158,8 @@ public sealed class InvokeProjectionReplayTests(TestServers servers) : IClassFix
     {
         var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
 
-        Run(tenant, "Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 -LogDirectory missing @urls").ShouldFailWith("LogUnavailable");
+        Run(tenant, "Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 -LogDirectory missing @urls")
+            .ShouldFailWith("LogUnavailable");
 
         await ShouldHaveNothingLeftAsync(tenant);
     }
@@ -214,7 +218,8 @@ public sealed class InvokeProjectionReplayTests(TestServers servers) : IClassFix
     {
         var tenant = new TestTenant(servers);
 
-        Run(tenant, "Invoke-ProjectionReplay evaluationState $tenant ([datetime]::UtcNow.AddDays(1)) @urls").ShouldFailWith("SinceInFuture");
+        Run(tenant, "Invoke-ProjectionReplay evaluationState $tenant ([datetime]::UtcNow.AddDays(1)) @urls")
+            .ShouldFailWith("SinceInFuture");
         await ShouldHaveNothingLeftAsync(tenant);
     }
 

@@ -16,8 +16,21 @@ public sealed class OperatorStreamsTests(TestServers servers) : IClassFixture<Te
 
         var outcome = Run(tenant, "-AggregateBatchSize 2 -Verbose").ShouldSucceed();
 
-        string[] told = ["Using ClickHouse http", "Found 5 aggregates with 15 events: 3 batches. No earlier run left anything behind.", "The replay log is '", "Batch 1 of 3 is done: 2 aggregates, 6 events. In all 2 of 5 aggregates after ", "Batch 2 of 3 is done", "Batch 3 of 3 is done: 1 aggregates, 3 events. In all 5 of 5", "Cleaned up: nothing is marked, and the record of 5 completed aggregates is removed."];
-        Assert.Equal(told, outcome.Verbose.Select(line => told.FirstOrDefault(start => line.StartsWith(start, StringComparison.Ordinal))).OfType<string>());
+        string[] told =
+        [
+            "Using ClickHouse http",
+            "Found 5 aggregates with 15 events: 3 batches. No earlier run left anything behind.",
+            "The replay log is '",
+            "Batch 1 of 3 is done: 2 aggregates, 6 events. In all 2 of 5 aggregates after ",
+            "Batch 2 of 3 is done",
+            "Batch 3 of 3 is done: 1 aggregates, 3 events. In all 5 of 5",
+            "Cleaned up: nothing is marked, and the record of 5 completed aggregates is removed.",
+        ];
+        Assert.Equal(
+            told,
+            outcome.Verbose
+                .Select(line => told.FirstOrDefault(start => line.StartsWith(start, StringComparison.Ordinal)))
+                .OfType<string>());
         Assert.Contains(":***@", outcome.Verbose[0], StringComparison.Ordinal);
         Assert.DoesNotContain(outcome.Verbose, line => line.Contains(" took ", StringComparison.Ordinal));
     }
@@ -27,11 +40,15 @@ public sealed class OperatorStreamsTests(TestServers servers) : IClassFixture<Te
     {
         var tenant = await new TestTenant(servers).AddEvaluations(3).AppendAsync();
         await servers.Redis.SetAddAsync($"projection-replay:completed:{Projection}", tenant.AggregateKey(TestTenant.EvaluationId(0)));
-        await servers.Redis.HashSetAsync($"projection-replay:cutoff:{Projection}", tenant.AggregateKey(TestTenant.EvaluationId(1)), "pending");
+        await servers.Redis.HashSetAsync(
+            $"projection-replay:cutoff:{Projection}", tenant.AggregateKey(TestTenant.EvaluationId(1)), "pending");
 
         var outcome = Run(tenant, "-Resume -Verbose").ShouldSucceed();
 
-        Assert.Contains(outcome.Verbose, line => line.EndsWith("An earlier run was interrupted: 1 aggregates are completed, 1 markers are left.", StringComparison.Ordinal));
+        Assert.Contains(
+            outcome.Verbose,
+            line => line.EndsWith(
+                "An earlier run was interrupted: 1 aggregates are completed, 1 markers are left.", StringComparison.Ordinal));
         Assert.Contains("Removed 1 markers of an interrupted run.", outcome.Verbose);
         Assert.Contains("Resuming: 1 aggregates are completed.", outcome.Verbose);
     }
@@ -60,7 +77,12 @@ public sealed class OperatorStreamsTests(TestServers servers) : IClassFixture<Te
         foreach (var batch in (int[])[1, 2])
         {
             string[] phases = ["Load", "Mark", "Drain", "CatchUp", "Cutoff", "Settle", "Store", "Unmark"];
-            Assert.Equal(phases, debug.Where(line => line.Contains(" took ", StringComparison.Ordinal) && line.StartsWith($"Batch {batch}: ", StringComparison.Ordinal)).Select(line => line.Split(' ')[2]));
+            Assert.Equal(
+                phases,
+                debug
+                    .Where(line => line.Contains(" took ", StringComparison.Ordinal)
+                        && line.StartsWith($"Batch {batch}: ", StringComparison.Ordinal))
+                    .Select(line => line.Split(' ')[2]));
             Assert.Single(debug, line => line.StartsWith($"Batch {batch}: read 6 rows of 2 aggregates in ", StringComparison.Ordinal));
         }
 

@@ -22,7 +22,11 @@ public sealed class ParallelUseTests(TestServers servers) : IClassFixture<TestSe
     [Fact]
     public async Task Different_tenants_are_replayed_at_once()
     {
-        var tenants = new[] { await new TestTenant(servers).AddEvaluations(3).AppendAsync(), await new TestTenant(servers).AddEvaluations(3).AppendAsync() };
+        var tenants = new[]
+        {
+            await new TestTenant(servers).AddEvaluations(3).AppendAsync(),
+            await new TestTenant(servers).AddEvaluations(3).AppendAsync(),
+        };
         foreach (var tenant in tenants) await HoldUpAsync(tenant);
 
         var (first, second) = (Start(_first, tenants[0]), Start(_second, tenants[1]));
@@ -52,7 +56,9 @@ public sealed class ParallelUseTests(TestServers servers) : IClassFixture<TestSe
         await WaitUntilMarkedAsync(tenant);
 
         var second = Start(_second, tenant, " -Restart");
-        Assert.True(_warned.Wait(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken), "The second run should have said that it waits.");
+        Assert.True(
+            _warned.Wait(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken),
+            "The second run should have said that it waits.");
         await LetGoAsync(tenant);
 
         Assert.Equal(3, (await first).ShouldSucceed().Output[^1].Properties["AggregatesReplayed"].Value);
@@ -88,7 +94,10 @@ public sealed class ParallelUseTests(TestServers servers) : IClassFixture<TestSe
 
     private Task<ShellOutcome> Start(PowerShellSession session, TestTenant tenant, string more = "") => Task.Run(() => session.Run(
         Replay.Replace("@urls", "@urls" + more, StringComparison.Ordinal),
-        ("tenant", tenant.Id), ("urls", InvokeProjectionReplayTests.Urls(servers)), ("logs", _first.Location.FullName), ("warned", _warned)));
+        ("tenant", tenant.Id),
+        ("urls", InvokeProjectionReplayTests.Urls(servers)),
+        ("logs", _first.Location.FullName),
+        ("warned", _warned)));
 
     /// <summary>Has a live job at work on the tenant's first evaluation, so that a run waits for it.</summary>
     private Task<bool> HoldUpAsync(TestTenant tenant) => servers.Redis.StringSetAsync(ActiveKey(tenant), "job-1");

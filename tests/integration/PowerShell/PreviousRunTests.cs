@@ -61,7 +61,8 @@ public sealed class PreviousRunTests(TestServers servers) : IClassFixture<TestSe
         using var session = new PowerShellSession(new RecordingHost(answer: 2));
         var tenant = await InterruptedAsync();
 
-        Run(session, tenant, Replay.Replace("evaluationState", "evaluationState, experimentRunState", StringComparison.Ordinal)).ShouldSucceed();
+        Run(session, tenant, Replay.Replace("evaluationState", "evaluationState, experimentRunState", StringComparison.Ordinal))
+            .ShouldSucceed();
 
         Assert.Empty(await tenant.MarkersAsync(Projection));
         Assert.Empty(await tenant.CompletedAsync(Projection));
@@ -88,14 +89,17 @@ public sealed class PreviousRunTests(TestServers servers) : IClassFixture<TestSe
         var tenant = await InterruptedAsync();
         var neighbour = await InterruptedAsync();
 
-        var outcome = Run(session, tenant, "Clear-ReplayMarker evaluation* $tenant -RedisUrl $urls.RedisUrl -Confirm:$false").ShouldSucceed();
+        var outcome = Run(session, tenant, "Clear-ReplayMarker evaluation* $tenant -RedisUrl $urls.RedisUrl -Confirm:$false")
+            .ShouldSucceed();
 
         var removal = Assert.Single(outcome.Output);
         Assert.Equal([Projection, tenant.Id, 1L, 2L], removal.Properties.Select(property => property.Value));
         Assert.Empty(await tenant.MarkersAsync(Projection));
         Assert.Empty(await tenant.CompletedAsync(Projection));
         Assert.Single(await neighbour.MarkersAsync(Projection));
-        Assert.Empty(Run(session, tenant, "Clear-ReplayMarker evaluationState $tenant -RedisUrl $urls.RedisUrl -Confirm:$false").ShouldSucceed().Output);
+        Assert.Empty(
+            Run(session, tenant, "Clear-ReplayMarker evaluationState $tenant -RedisUrl $urls.RedisUrl -Confirm:$false")
+                .ShouldSucceed().Output);
     }
 
     [Fact]
@@ -119,7 +123,8 @@ public sealed class PreviousRunTests(TestServers servers) : IClassFixture<TestSe
         var no = new RecordingHost(answer: 2);
         using var session = new PowerShellSession(no);
 
-        Assert.Empty(Run(session, tenant, "Clear-ReplayMarker evaluationState $tenant -RedisUrl $urls.RedisUrl -WhatIf").ShouldSucceed().Output);
+        Assert.Empty(
+            Run(session, tenant, "Clear-ReplayMarker evaluationState $tenant -RedisUrl $urls.RedisUrl -WhatIf").ShouldSucceed().Output);
         Assert.Empty(no.Questions);
         Assert.Empty(Run(session, tenant, "Clear-ReplayMarker evaluationState $tenant -RedisUrl $urls.RedisUrl").ShouldSucceed().Output);
 
@@ -132,8 +137,10 @@ public sealed class PreviousRunTests(TestServers servers) : IClassFixture<TestSe
     {
         var tenant = await new TestTenant(servers).AddEvaluations(5).AppendAsync();
         await servers.Redis.SetAddAsync(
-            $"projection-replay:completed:{Projection}", [tenant.AggregateKey(TestTenant.EvaluationId(0)), tenant.AggregateKey(TestTenant.EvaluationId(1))]);
-        await servers.Redis.HashSetAsync($"projection-replay:cutoff:{Projection}", tenant.AggregateKey(TestTenant.EvaluationId(2)), "pending");
+            $"projection-replay:completed:{Projection}",
+            [tenant.AggregateKey(TestTenant.EvaluationId(0)), tenant.AggregateKey(TestTenant.EvaluationId(1))]);
+        await servers.Redis.HashSetAsync(
+            $"projection-replay:cutoff:{Projection}", tenant.AggregateKey(TestTenant.EvaluationId(2)), "pending");
         return tenant;
     }
 

@@ -13,11 +13,17 @@ public sealed class ShardParameterTests(TestServers servers) : IClassFixture<Tes
     {
         var tenant = await new TestTenant(servers).AddEvaluations(40).AppendAsync();
 
-        var plans = Run(tenant, "1..4 | ForEach-Object { Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 -Shard \"$_/4\" @urls -WhatIf }").ShouldSucceed();
+        var plans = Run(
+            tenant,
+            "1..4 | ForEach-Object { Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 -Shard \"$_/4\" @urls -WhatIf }")
+            .ShouldSucceed();
 
         Assert.Equal(["1/4", "2/4", "3/4", "4/4"], plans.Values("Shard"));
-        Assert.Equal((40, 120L), (plans.Values("AggregateCount").Sum(count => (int)count!), plans.Values("EventCount").Sum(count => (long)count!)));
-        Assert.Contains(_host.Lines, line => line.Contains($"shard 3/4 of projection 'evaluationState' for tenant '{tenant.Id}'", StringComparison.Ordinal));
+        Assert.Equal(
+            (40, 120L), (plans.Values("AggregateCount").Sum(count => (int)count!), plans.Values("EventCount").Sum(count => (long)count!)));
+        Assert.Contains(
+            _host.Lines,
+            line => line.Contains($"shard 3/4 of projection 'evaluationState' for tenant '{tenant.Id}'", StringComparison.Ordinal));
         Assert.Empty(await tenant.EvaluationsAsync());
     }
 
@@ -46,7 +52,8 @@ public sealed class ShardParameterTests(TestServers servers) : IClassFixture<Tes
 
         var outcome = Run(tenant, """
             Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 @urls -WhatIf | Invoke-ProjectionReplay @urls
-            [pscustomobject] @{ Projection = 'evaluationState'; TenantId = $tenant; Since = '2026-01-01'; Shard = '' } | Invoke-ProjectionReplay @urls
+            [pscustomobject] @{ Projection = 'evaluationState'; TenantId = $tenant; Since = '2026-01-01'; Shard = '' } |
+                Invoke-ProjectionReplay @urls
             """).ShouldSucceed();
 
         Assert.Equal([4, 4], outcome.Values("AggregatesReplayed").Where(count => count is not null));
@@ -57,7 +64,11 @@ public sealed class ShardParameterTests(TestServers servers) : IClassFixture<Tes
     {
         var tenant = await new TestTenant(servers).AddEvaluations(20).AppendAsync();
 
-        Run(tenant, "1..4 | ForEach-Object { Invoke-ProjectionReplay tenantDailyBillableEvents $tenant 2026-01-01 -Shard \"$_/4\" -Resume @urls }").ShouldSucceed();
+        Run(
+            tenant,
+            "1..4 | ForEach-Object { "
+                + "Invoke-ProjectionReplay tenantDailyBillableEvents $tenant 2026-01-01 -Shard \"$_/4\" -Resume @urls }")
+            .ShouldSucceed();
 
         Assert.Equal(20, (await tenant.BillableEventsAsync())["2026-01-10"]);
         Assert.Equal(
@@ -86,7 +97,8 @@ public sealed class ShardParameterTests(TestServers servers) : IClassFixture<Tes
     {
         var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
 
-        Run(tenant, "Invoke-ProjectionReplay tenantDailyBillableEvents $tenant 2026-01-01 @urls -Rebuild -Shard 1/2 -Confirm:$false").ShouldFailWith("RebuildNotPossible");
+        Run(tenant, "Invoke-ProjectionReplay tenantDailyBillableEvents $tenant 2026-01-01 @urls -Rebuild -Shard 1/2 -Confirm:$false")
+            .ShouldFailWith("RebuildNotPossible");
     }
 
     public void Dispose() => _session?.Dispose();

@@ -46,7 +46,11 @@ public sealed class TerminalTests(TestServers servers) : IClassFixture<TestServe
         await terminal.StartAsync(Replay(tenant));
         var question = await terminal.WaitForAsync("(default is \"R\")");
         Assert.Contains("An earlier replay was interrupted", question, StringComparison.Ordinal);
-        Assert.Contains($"The last replay of projection '{Projection}' for tenant '{tenant.Id}' did not end. It completed 4 aggregates, and left none marked. What now?", question, StringComparison.Ordinal);
+        Assert.Contains(
+            $"The last replay of projection '{Projection}' for tenant '{tenant.Id}' did not end. "
+                + "It completed 4 aggregates, and left none marked. What now?",
+            question,
+            StringComparison.Ordinal);
         Assert.Contains("[R] Resume  [S] Restart  [U] Clean up and stop  [C] Cancel  [?] Help", question, StringComparison.Ordinal);
         await terminal.TypeAsync("R");
         await terminal.PressAsync("Enter");
@@ -63,7 +67,8 @@ public sealed class TerminalTests(TestServers servers) : IClassFixture<TestServe
         await using var terminal = await OpenAsync();
 
         await AnswerAsync("?");
-        Assert.Contains("R - Go on where it left off", await terminal.WaitForAsync("C - Leave everything as it is"), StringComparison.Ordinal);
+        Assert.Contains(
+            "R - Go on where it left off", await terminal.WaitForAsync("C - Leave everything as it is"), StringComparison.Ordinal);
 
         await terminal.TypeAsync("C");
         await terminal.PressAsync("Enter");
@@ -71,7 +76,10 @@ public sealed class TerminalTests(TestServers servers) : IClassFixture<TestServe
         Assert.Equal((1, 1), await LeftAsync());
 
         await AnswerAsync("U");
-        Assert.Contains("removed 1 markers and the record of 1 completed aggregates. Nothing was replayed.", await terminal.WaitForPromptAsync(), StringComparison.Ordinal);
+        Assert.Contains(
+            "removed 1 markers and the record of 1 completed aggregates. Nothing was replayed.",
+            await terminal.WaitForPromptAsync(),
+            StringComparison.Ordinal);
         Assert.Equal((0, 0), await LeftAsync());
         Assert.Empty(await tenant.EvaluationsAsync());
 
@@ -88,7 +96,8 @@ public sealed class TerminalTests(TestServers servers) : IClassFixture<TestServe
             await terminal.PressAsync("Enter");
         }
 
-        async Task<(int Markers, int Completed)> LeftAsync() => ((await tenant.MarkersAsync(Projection)).Count, (await tenant.CompletedAsync(Projection)).Count);
+        async Task<(int Markers, int Completed)> LeftAsync() =>
+            ((await tenant.MarkersAsync(Projection)).Count, (await tenant.CompletedAsync(Projection)).Count);
     }
 
     [Fact]
@@ -117,7 +126,8 @@ public sealed class TerminalTests(TestServers servers) : IClassFixture<TestServe
 
         await terminal.StartAsync("pwsh -NoProfile -File fail.ps1 > plain.txt");
         await terminal.WaitForPromptAsync();
-        var plain = await File.ReadAllTextAsync(Path.Combine(terminal.Location.FullName, "plain.txt"), TestContext.Current.CancellationToken);
+        var plain = await File.ReadAllTextAsync(
+            Path.Combine(terminal.Location.FullName, "plain.txt"), TestContext.Current.CancellationToken);
         Assert.Matches(@"(?m)^\d\d:\d\d:\d\d error +1/1", plain);
     }
 
@@ -163,7 +173,8 @@ public sealed class TerminalTests(TestServers servers) : IClassFixture<TestServe
     private async Task InterruptAsync(TestTenant tenant)
     {
         await servers.Redis.SetAddAsync($"projection-replay:completed:{Projection}", tenant.AggregateKey(TestTenant.EvaluationId(0)));
-        await servers.Redis.HashSetAsync($"projection-replay:cutoff:{Projection}", tenant.AggregateKey(TestTenant.EvaluationId(1)), "pending");
+        await servers.Redis.HashSetAsync(
+            $"projection-replay:cutoff:{Projection}", tenant.AggregateKey(TestTenant.EvaluationId(1)), "pending");
     }
 
     /// <summary>Has a live job at work on an evaluation, so that a run waits for it.</summary>

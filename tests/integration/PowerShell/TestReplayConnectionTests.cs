@@ -14,11 +14,18 @@ public sealed class TestReplayConnectionTests(TestServers servers) : IClassFixtu
     {
         var outcome = _session.Run("Test-ReplayConnection @urls", ("urls", Urls())).ShouldSucceed();
 
-        Assert.Equal(["Server", "Check", "Subject", "Result", "Detail", "Advice"], outcome.Output[0].Properties.Select(property => property.Name));
+        Assert.Equal(
+            ["Server", "Check", "Subject", "Result", "Detail", "Advice"], outcome.Output[0].Properties.Select(property => property.Name));
         Assert.All(outcome.Output.SelectMany(item => item.Properties), property => Assert.IsType<string>(property.Value));
         Assert.Equal(["ClickHouse", "Redis", "Postgres"], outcome.Values("Server").Distinct());
         Assert.DoesNotContain("Failed", outcome.Values("Result"));
-        Assert.Subset(outcome.Values("Subject").ToHashSet(), new HashSet<object?> { "event_log", "evaluation_states", "experiment_runs", "trace_summaries", "TenantDailyBillableEvents", "ProjectDailySdkUsage" });
+        Assert.Subset(
+            outcome.Values("Subject").ToHashSet(),
+            new HashSet<object?>
+            {
+                "event_log", "evaluation_states", "experiment_runs", "trace_summaries",
+                "TenantDailyBillableEvents", "ProjectDailySdkUsage",
+            });
     }
 
     [Theory]
@@ -35,7 +42,10 @@ public sealed class TestReplayConnectionTests(TestServers servers) : IClassFixtu
 
         Assert.Equal(["ClickHouse", "Redis"], outcome.Values("Server").Distinct());
         Assert.DoesNotContain("experiment_runs", outcome.Values("Subject"));
-        Assert.Single(outcome.Output, item => item.Properties["Subject"].Value as string == "evaluation_states" && item.Properties["Check"].Value as string == "Table");
+        Assert.Single(
+            outcome.Output,
+            item => item.Properties["Subject"].Value as string == "evaluation_states"
+                && item.Properties["Check"].Value as string == "Table");
     }
 
     [Fact]
@@ -43,14 +53,17 @@ public sealed class TestReplayConnectionTests(TestServers servers) : IClassFixtu
     {
         var outcome = _session.Run("Test-ReplayConnection nope, evaluationState @urls", ("urls", Urls()));
 
-        Assert.Equal("ProjectionNotFound,ProjectionReplay.PowerShell.TestReplayConnectionCommand", Assert.Single(outcome.Errors).FullyQualifiedErrorId);
+        Assert.Equal(
+            "ProjectionNotFound,ProjectionReplay.PowerShell.TestReplayConnectionCommand",
+            Assert.Single(outcome.Errors).FullyQualifiedErrorId);
         Assert.Contains("evaluation_states", outcome.Values("Subject"));
     }
 
     [Fact]
     public async Task Missing_urls_are_results_and_not_errors()
     {
-        var lines = await ChildShell.RunAsync("Test-ReplayConnection | ForEach-Object { \"$($_.Server) $($_.Check) $($_.Result) $($_.Advice)\" }");
+        var lines = await ChildShell.RunAsync(
+            "Test-ReplayConnection | ForEach-Object { \"$($_.Server) $($_.Check) $($_.Result) $($_.Advice)\" }");
 
         Assert.Equal(3, lines.Count);
         Assert.All(lines, line => Assert.Contains(" Url Failed Give -", line, StringComparison.Ordinal));

@@ -8,7 +8,8 @@ namespace ProjectionReplay.Cmdlets;
 public sealed class TraceSummaryReplayTests(TestServers servers) : IClassFixture<TestServers>, IDisposable
 {
     private const string Replay = "Invoke-ProjectionReplay traceSummary $tenant 2023-01-01 @urls";
-    private static readonly SampleSpan Call = SampleSpan.Of(("gen_ai.request.model", "shop/model-x")).Number("gen_ai.usage.input_tokens", 1000);
+    private static readonly SampleSpan Call = SampleSpan.Of(("gen_ai.request.model", "shop/model-x"))
+        .Number("gen_ai.usage.input_tokens", 1000);
     private readonly PowerShellSession _session = new();
 
     [Fact]
@@ -28,7 +29,9 @@ public sealed class TraceSummaryReplayTests(TestServers servers) : IClassFixture
 
         await Assert.ThrowsAnyAsync<Exception>(() => servers.ExecuteAsync($"""
             INSERT INTO trace_summaries (Id, TenantId, TraceId, CreatedAt)
-            SELECT toString(number), 'tenant of nobody', toString(number), toDateTime64('2023-10-01 00:00:00', 3) + INTERVAL number WEEK FROM numbers(120)
+            SELECT toString(number), 'tenant of nobody', toString(number),
+                toDateTime64('2023-10-01 00:00:00', 3) + INTERVAL number WEEK
+            FROM numbers(120)
             """));
 
         Run(tenant, Replay).ShouldSucceed();
@@ -46,14 +49,18 @@ public sealed class TraceSummaryReplayTests(TestServers servers) : IClassFixture
         var tenant = new TestTenant(servers);
         Add(tenant, "t1", TestTenant.Start, Call.Text("langwatch.input", "hello").ResourceText("service.name", "shop"));
         Add(tenant, "t1", TestTenant.Start.AddSeconds(1), Call.Child().Text("langwatch.output", "world"));
-        tenant.AddRaw("trace", "t1", "lw.obs.trace.topic_assigned", TestTenant.Start.AddDays(1), """{"topicId":"topic_1","subtopicId":null}""");
-        tenant.AddRaw("trace", "t2", "lw.obs.trace.topic_assigned", TestTenant.Start.AddDays(1), """{"topicId":"topic_1","subtopicId":null}""");
+        tenant.AddRaw(
+            "trace", "t1", "lw.obs.trace.topic_assigned", TestTenant.Start.AddDays(1), """{"topicId":"topic_1","subtopicId":null}""");
+        tenant.AddRaw(
+            "trace", "t2", "lw.obs.trace.topic_assigned", TestTenant.Start.AddDays(1), """{"topicId":"topic_1","subtopicId":null}""");
         await tenant.AppendAsync();
 
         Run(tenant, Replay).ShouldSucceed();
 
         var row = Assert.Single(await RowsAsync(tenant));
-        Assert.Equal(("t1", 2, "hello", "world", "topic_1"), (Text("TraceId"), row.GetProperty("SpanCount").GetInt32(), Text("ComputedInput"), Text("ComputedOutput"), Text("TopicId")));
+        Assert.Equal(
+            ("t1", 2, "hello", "world", "topic_1"),
+            (Text("TraceId"), row.GetProperty("SpanCount").GetInt32(), Text("ComputedInput"), Text("ComputedOutput"), Text("TopicId")));
         Assert.Equal("""["shop\/model-x"]""", row.GetProperty("Models").GetRawText());
         Assert.Equal("""{"service.name":"shop"}""", row.GetProperty("Attributes").GetRawText());
         Assert.Equal(JsonValueKind.Null, row.GetProperty("TotalCost").ValueKind);
@@ -81,7 +88,8 @@ public sealed class TraceSummaryReplayTests(TestServers servers) : IClassFixture
     [Theory]
     [InlineData(null, "does not exist")]
     [InlineData("{\"models\": {\n\"a/b\": {\"pricing\": }}}", "line 2, byte 20")]
-    [InlineData("""{"models": {"a/b": {"pricing": {"inputCostPerToken": "cheap"}}}}""", "models['a/b'].pricing.inputCostPerToken must be a number")]
+    [InlineData(
+        """{"models": {"a/b": {"pricing": {"inputCostPerToken": "cheap"}}}}""", "models['a/b'].pricing.inputCostPerToken must be a number")]
     public async Task Prices_that_cannot_be_read_end_the_run_before_anything_is_touched(string? text, string problem)
     {
         var tenant = new TestTenant(servers);
@@ -93,7 +101,8 @@ public sealed class TraceSummaryReplayTests(TestServers servers) : IClassFixture
         {
             var outcome = Run(tenant, Replay + " -ModelPricePath prices.json" + mode);
 
-            Assert.Equal("ModelPricesInvalid,ProjectionReplay.PowerShell.InvokeProjectionReplayCommand", outcome.Terminating!.FullyQualifiedErrorId);
+            Assert.Equal(
+                "ModelPricesInvalid,ProjectionReplay.PowerShell.InvokeProjectionReplayCommand", outcome.Terminating!.FullyQualifiedErrorId);
             Assert.Contains(_session.PathOf("prices.json"), outcome.Terminating.Exception.Message, StringComparison.Ordinal);
             Assert.Contains("-ModelPricePath", outcome.Terminating.Exception.Message, StringComparison.Ordinal);
             Assert.Contains(problem, outcome.Terminating.Exception.Message, StringComparison.Ordinal);
@@ -118,7 +127,8 @@ public sealed class TraceSummaryReplayTests(TestServers servers) : IClassFixture
     {
         var tenant = new TestTenant(servers);
         Add(tenant, "t1", TestTenant.Start, Call);
-        var id = tenant.AddRaw("trace", "t2", "lw.obs.trace.span_received", TestTenant.Start, Call.Value("secret", "\"of the customer\"").ToJson());
+        var id = tenant.AddRaw(
+            "trace", "t2", "lw.obs.trace.span_received", TestTenant.Start, Call.Value("secret", "\"of the customer\"").ToJson());
         await tenant.AppendAsync();
 
         var outcome = Run(tenant, Replay);
@@ -163,7 +173,9 @@ public sealed class TraceSummaryReplayTests(TestServers servers) : IClassFixture
         tenant.AddRaw("trace", traceId, "lw.obs.trace.span_received", at, (span with { TraceId = traceId }).ToJson());
 
     private async Task WritePricesAsync(string file, string inputPrice) => await File.WriteAllTextAsync(
-        _session.PathOf(file), """{"models": {"shop/model-x": {"pricing": {"inputCostPerToken": PRICE}}}}""".Replace("PRICE", inputPrice, StringComparison.Ordinal));
+        _session.PathOf(file),
+        """{"models": {"shop/model-x": {"pricing": {"inputCostPerToken": PRICE}}}}"""
+            .Replace("PRICE", inputPrice, StringComparison.Ordinal));
 
     private async Task<IReadOnlyList<JsonElement>> RowsAsync(TestTenant tenant) => await servers.QueryAsync(
         "SELECT *, toYearWeek(CreatedAt) AS Week FROM trace_summaries FINAL WHERE TenantId = {tenant:String}", ("tenant", tenant.Id));

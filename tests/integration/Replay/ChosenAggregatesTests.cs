@@ -27,12 +27,18 @@ public sealed class ChosenAggregatesTests(TestServers servers) : IClassFixture<T
             AggregateBatchSize = 2,
             Probe = async (boundary, _) =>
             {
-                if (boundary is { Phase: ReplayPhase.CatchUp, IsBefore: true }) marked.AddRange((await tenant.MarkersAsync(Projection)).Keys);
+                if (boundary is { Phase: ReplayPhase.CatchUp, IsBefore: true })
+                    marked.AddRange((await tenant.MarkersAsync(Projection)).Keys);
             },
         };
 
         var outcome = await ReplayOutcome.RunAsync(
-            servers, Evaluations, tenant, options, since: TestTenant.Start.AddSeconds(2), aggregateIds: ["e0017", "e0003", "e0003", "e0011"]);
+            servers,
+            Evaluations,
+            tenant,
+            options,
+            since: TestTenant.Start.AddSeconds(2),
+            aggregateIds: ["e0017", "e0003", "e0003", "e0011"]);
 
         string[] chosen = ["e0003", "e0011", "e0017"];
         Assert.Equal((3, 9L), (outcome.ShouldSucceed().Last.AggregatesReplayed, outcome.Last.TotalEvents));
@@ -100,11 +106,14 @@ public sealed class ChosenAggregatesTests(TestServers servers) : IClassFixture<T
 
         foreach (var key in (string[])[completed[0], marked.Keys.First()])
         {
-            var outcome = await ReplayOutcome.RunAsync(servers, subject.Projection, subject.Tenant, previousRun: action, aggregateIds: [IdOf(key)]);
+            var outcome = await ReplayOutcome.RunAsync(
+                servers, subject.Projection, subject.Tenant, previousRun: action, aggregateIds: [IdOf(key)]);
             outcome.ShouldFailWith(ReplayError.PreviousRunFound);
             Assert.Contains("without -AggregateId", outcome.Exception!.Message, StringComparison.Ordinal);
-            var plan = (await ReplayOutcome.RunAsync(servers, subject.Projection, subject.Tenant, isDryRun: true, aggregateIds: [IdOf(key)])).Plan!;
-            Assert.Equal((1, (long)completed.Count, (long)marked.Count), (plan.AggregateCount, plan.PreviousCompletedCount, plan.StaleMarkerCount));
+            var plan = (await ReplayOutcome.RunAsync(
+                servers, subject.Projection, subject.Tenant, isDryRun: true, aggregateIds: [IdOf(key)])).Plan!;
+            Assert.Equal(
+                (1, (long)completed.Count, (long)marked.Count), (plan.AggregateCount, plan.PreviousCompletedCount, plan.StaleMarkerCount));
         }
 
         Assert.Equal(completed, await subject.Tenant.CompletedAsync(Projection));
@@ -137,11 +146,14 @@ public sealed class ChosenAggregatesTests(TestServers servers) : IClassFixture<T
     [InlineData("tenantDailyBillableEvents", true, PreviousRunAction.Restart)]
     [InlineData("tenantDailyBillableEvents", false, PreviousRunAction.Resume)]
     [InlineData("tenantDailyBillableEvents", false, PreviousRunAction.Restart)]
-    public async Task A_half_done_run_of_theirs_is_gone_on_with_by_them_or_by_a_run_of_all(string name, bool byThem, PreviousRunAction action)
+    public async Task A_half_done_run_of_theirs_is_gone_on_with_by_them_or_by_a_run_of_all(
+        string name, bool byThem, PreviousRunAction action)
     {
         var subject = await FaultSubject.CreateAsync(servers, name, seed: 3);
         var chosen = (await servers.QueryAsync(
-            "SELECT DISTINCT AggregateId AS id FROM event_log WHERE TenantId = {tenant:String} AND EventType IN ('lw.evaluation.started') ORDER BY id LIMIT 12", ("tenant", subject.Tenant.Id)))
+            "SELECT DISTINCT AggregateId AS id FROM event_log "
+                + "WHERE TenantId = {tenant:String} AND EventType IN ('lw.evaluation.started') ORDER BY id LIMIT 12",
+            ("tenant", subject.Tenant.Id)))
             .Select(row => row.GetProperty("id").GetString()!).ToList();
         var failing = new ReplayOptions
         {
@@ -150,16 +162,19 @@ public sealed class ChosenAggregatesTests(TestServers servers) : IClassFixture<T
                 ? throw new InvalidOperationException("The test fails the run here.")
                 : ValueTask.CompletedTask,
         };
-        (await ReplayOutcome.RunAsync(servers, subject.Projection, subject.Tenant, failing, aggregateIds: chosen)).ShouldFailWith(ReplayError.ReplayFailed);
+        (await ReplayOutcome.RunAsync(servers, subject.Projection, subject.Tenant, failing, aggregateIds: chosen))
+            .ShouldFailWith(ReplayError.ReplayFailed);
 
         // As a kill would, which removes no markers.
         await servers.Redis.HashSetAsync($"projection-replay:cutoff:{name}", subject.Tenant.AggregateKey(chosen[^1]), "pending");
         Assert.Equal(4, (await subject.Tenant.CompletedAsync(name)).Count);
-        (await ReplayOutcome.RunAsync(servers, subject.Projection, subject.Tenant, aggregateIds: chosen)).ShouldFailWith(ReplayError.PreviousRunFound);
+        (await ReplayOutcome.RunAsync(servers, subject.Projection, subject.Tenant, aggregateIds: chosen))
+            .ShouldFailWith(ReplayError.PreviousRunFound);
 
         if (byThem)
         {
-            var again = (await ReplayOutcome.RunAsync(servers, subject.Projection, subject.Tenant, previousRun: action, aggregateIds: chosen)).ShouldSucceed();
+            var again = (await ReplayOutcome.RunAsync(
+                servers, subject.Projection, subject.Tenant, previousRun: action, aggregateIds: chosen)).ShouldSucceed();
             var skipped = action == PreviousRunAction.Resume ? 4 : 0;
             if (name == "evaluationState") Assert.Equal(chosen.Count - skipped, again.Last.AggregatesReplayed);
             Assert.Empty(await subject.Tenant.MarkersAsync(name));
@@ -213,7 +228,8 @@ public sealed class ChosenAggregatesTests(TestServers servers) : IClassFixture<T
         var tenant = await new TestTenant(servers).AddEvaluations(3).AppendAsync();
         ReplayOutcome? inside = null;
 
-        foreach (var (first, second) in ((IReadOnlyList<string>?, IReadOnlyList<string>?)[])[(null, ["e0001"]), (["e0001"], null), (["e0001"], ["e0002"])])
+        foreach (var (first, second) in ((IReadOnlyList<string>?, IReadOnlyList<string>?)[])
+            [(null, ["e0001"]), (["e0001"], null), (["e0001"], ["e0002"])])
         {
             var options = new ReplayOptions { LockExpiry = TimeSpan.FromSeconds(5) };
             var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, aggregateIds: first, options: options with
@@ -221,7 +237,13 @@ public sealed class ChosenAggregatesTests(TestServers servers) : IClassFixture<T
                 Probe = async (boundary, token) =>
                 {
                     if (boundary != new ReplayBoundary(1, ReplayPhase.CatchUp, IsBefore: true)) return;
-                    inside = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, options with { LockExpiry = TimeSpan.FromSeconds(1) }, aggregateIds: second, cancellationToken: token);
+                    inside = await ReplayOutcome.RunAsync(
+                        servers,
+                        Evaluations,
+                        tenant,
+                        options with { LockExpiry = TimeSpan.FromSeconds(1) },
+                        aggregateIds: second,
+                        cancellationToken: token);
                 },
             });
 
@@ -235,11 +257,18 @@ public sealed class ChosenAggregatesTests(TestServers servers) : IClassFixture<T
     {
         var tenant = new TestTenant(servers);
 
-        (await ReplayOutcome.RunAsync(servers, BillableEvents, tenant, aggregateIds: ["e1"], isRebuild: true)).ShouldFailWith(ReplayError.RebuildNotPossible);
-        (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, aggregateIds: ["e1"], shard: new Events.ReplayShard(1, 2))).ShouldFailWith(ReplayError.OptionInvalid);
+        (await ReplayOutcome.RunAsync(servers, BillableEvents, tenant, aggregateIds: ["e1"], isRebuild: true))
+            .ShouldFailWith(ReplayError.RebuildNotPossible);
+        (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, aggregateIds: ["e1"], shard: new Events.ReplayShard(1, 2)))
+            .ShouldFailWith(ReplayError.OptionInvalid);
         (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, aggregateIds: [])).ShouldFailWith(ReplayError.OptionInvalid);
-        (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, aggregateIds: [.. Enumerable.Range(0, 1001).Select(TestTenant.EvaluationId)])).ShouldFailWith(ReplayError.OptionInvalid);
-        (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, aggregateIds: [new string('\'', 65_537)])).ShouldFailWith(ReplayError.OptionInvalid);
+        (await ReplayOutcome.RunAsync(
+            servers,
+            Evaluations,
+            tenant,
+            aggregateIds: [.. Enumerable.Range(0, 1001).Select(TestTenant.EvaluationId)])).ShouldFailWith(ReplayError.OptionInvalid);
+        (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, aggregateIds: [new string('\'', 65_537)]))
+            .ShouldFailWith(ReplayError.OptionInvalid);
     }
 
     [Fact]

@@ -177,7 +177,8 @@ public sealed class FailureTests(TestServers servers) : IClassFixture<TestServer
         var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
         var keys = Enumerable.Range(0, 30_000).Select(i => tenant.AggregateKey($"gone{i}")).ToList();
         await servers.Redis.SetAddAsync("projection-replay:completed:evaluationState", [.. keys.Select(key => (RedisValue)key)]);
-        await servers.Redis.HashSetAsync("projection-replay:cutoff:evaluationState", [.. keys.Select(key => new HashEntry(key, "pending"))]);
+        await servers.Redis.HashSetAsync(
+            "projection-replay:cutoff:evaluationState", [.. keys.Select(key => new HashEntry(key, "pending"))]);
 
         var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, previousRun: PreviousRunAction.Resume);
 
@@ -206,11 +207,13 @@ public sealed class FailureTests(TestServers servers) : IClassFixture<TestServer
         var tenant = new TestTenant(servers);
         const string Nowhere = "127.0.0.1:1";
 
-        Assert.Equal(ReplayError.ClickHouseUnavailable, await ErrorAsync(Evaluations, clickHouse: $"http://default:hush@{Nowhere}/langwatch"));
+        Assert.Equal(
+            ReplayError.ClickHouseUnavailable, await ErrorAsync(Evaluations, clickHouse: $"http://default:hush@{Nowhere}/langwatch"));
         Assert.Equal(ReplayError.RedisUnavailable, await ErrorAsync(Evaluations, redis: $"redis://:hush@{Nowhere}"));
         Assert.Equal(ReplayError.PostgresUnavailable, await ErrorAsync(BillableEvents, database: $"postgresql://user:hush@{Nowhere}/x"));
 
-        async Task<ReplayError?> ErrorAsync(IFoldProjection projection, string? clickHouse = null, string? redis = null, string? database = null)
+        async Task<ReplayError?> ErrorAsync(
+            IFoldProjection projection, string? clickHouse = null, string? redis = null, string? database = null)
         {
             var connections = new ReplayConnections(directory: null, environment: _ => null)
             {

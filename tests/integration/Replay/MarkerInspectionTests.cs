@@ -44,7 +44,8 @@ public sealed class MarkerInspectionTests(TestServers servers) : IClassFixture<T
             var key = string.Join(':', Enumerable.Range(0, random.Next(2, 8)).Select(_ => parts[random.Next(parts.Length)]));
             var tenantId = key[..AggregateTenant.Length(key)];
 
-            Assert.True(new AggregateFilter(tenantId, []).Matches(key), $"'{key}' is told of tenant '{tenantId}', who should be able to clear it.");
+            Assert.True(
+                new AggregateFilter(tenantId, []).Matches(key), $"'{key}' is told of tenant '{tenantId}', who should be able to clear it.");
         }
     }
 
@@ -62,17 +63,22 @@ public sealed class MarkerInspectionTests(TestServers servers) : IClassFixture<T
                 new($"{tenant}:evaluation:e3", "1768003200000"),
                 new($"{neighbour}:evaluation:e1", "pending"),
             ]);
-        await servers.Redis.SetAddAsync(CompletedKey, [$"{tenant}:evaluation:e4", $"{neighbour}:evaluation:e5", $"{neighbour}:evaluation:e6"]);
+        await servers.Redis.SetAddAsync(
+            CompletedKey, [$"{tenant}:evaluation:e4", $"{neighbour}:evaluation:e5", $"{neighbour}:evaluation:e6"]);
         var before = await SnapshotAsync();
 
         var all = await SummariseAsync();
         var one = Assert.Single(await SummariseAsync(tenant));
         var markers = (await ListAsync(tenant)).ToDictionary(marker => marker.Aggregate);
 
-        Assert.Equal([(tenant, 1L, 2L, 1L), (neighbour, 1L, 0L, 2L)], all.Select(summary => (summary.TenantId, summary.Pending, summary.Cutoff, summary.Completed)));
+        Assert.Equal(
+            [(tenant, 1L, 2L, 1L), (neighbour, 1L, 0L, 2L)],
+            all.Select(summary => (summary.TenantId, summary.Pending, summary.Cutoff, summary.Completed)));
         Assert.Equal((1L, 2L, 1L), (one.Pending, one.Cutoff, one.Completed));
         Assert.Equal(["evaluation:e1", "evaluation:e2", "evaluation:e3"], markers.Keys.Order(StringComparer.Ordinal));
-        Assert.Equal(("pending", null, null), (markers["evaluation:e1"].State, markers["evaluation:e1"].CutoffEventId, markers["evaluation:e1"].CutoffTimestamp));
+        Assert.Equal(
+            ("pending", null, null),
+            (markers["evaluation:e1"].State, markers["evaluation:e1"].CutoffEventId, markers["evaluation:e1"].CutoffTimestamp));
         Assert.Equal(("cutoff", TestTenant.Start.UtcDateTime), (markers["evaluation:e2"].State, markers["evaluation:e2"].CutoffTimestamp));
         Assert.Equal($"1768003200000:{tenant}:e2:evaluation:x", markers["evaluation:e2"].CutoffEventId);
         Assert.Null(markers["evaluation:e3"].CutoffTimestamp);
@@ -88,7 +94,10 @@ public sealed class MarkerInspectionTests(TestServers servers) : IClassFixture<T
         await servers.Redis.KeyExpireAsync(CutoffKey, TimeSpan.FromDays(5));
         var summary = Assert.Single(await SummariseAsync());
         Assert.InRange(summary.OldestAge!.Value, TimeSpan.FromDays(2), TimeSpan.FromDays(2) + TimeSpan.FromMinutes(1));
-        Assert.InRange(summary.LastActivity!.Value, DateTime.UtcNow - TimeSpan.FromDays(2) - TimeSpan.FromMinutes(2), DateTime.UtcNow - TimeSpan.FromDays(2) + TimeSpan.FromSeconds(5));
+        Assert.InRange(
+            summary.LastActivity!.Value,
+            DateTime.UtcNow - TimeSpan.FromDays(2) - TimeSpan.FromMinutes(2),
+            DateTime.UtcNow - TimeSpan.FromDays(2) + TimeSpan.FromSeconds(5));
         Assert.Equal(DateTimeKind.Utc, summary.LastActivity.Value.Kind);
 
         // A lifetime that was not given here says nothing.
@@ -103,7 +112,8 @@ public sealed class MarkerInspectionTests(TestServers servers) : IClassFixture<T
 
         var summary = Assert.Single(await SummariseAsync());
 
-        Assert.Equal((0L, 0L, 1L, null, null), (summary.Pending, summary.Cutoff, summary.Completed, summary.OldestAge, summary.LastActivity));
+        Assert.Equal(
+            (0L, 0L, 1L, null, null), (summary.Pending, summary.Cutoff, summary.Completed, summary.OldestAge, summary.LastActivity));
         Assert.Empty(await ListAsync());
     }
 
@@ -120,8 +130,11 @@ public sealed class MarkerInspectionTests(TestServers servers) : IClassFixture<T
         var summaries = await SummariseAsync();
 
         Assert.Equal(["t1", "t2", "t3"], summaries.Select(summary => summary.TenantId));
-        Assert.Equal([("9/12", (int?)9, "far"), ("10/12", 10, "far")], summaries[0].RunAtWork.Select(run => (run.Shard, run.ProcessId, run.HostName)));
-        Assert.Equal("process 9 on host 'far', since 2026-01-10 00:00:00 UTC, for shard 9/12 of tenant 't1'", summaries[0].RunAtWork[0].ToString());
+        Assert.Equal(
+            [("9/12", (int?)9, "far"), ("10/12", 10, "far")],
+            summaries[0].RunAtWork.Select(run => (run.Shard, run.ProcessId, run.HostName)));
+        Assert.Equal(
+            "process 9 on host 'far', since 2026-01-10 00:00:00 UTC, for shard 9/12 of tenant 't1'", summaries[0].RunAtWork[0].ToString());
         Assert.Equal((7, "elsewhere", null, TestTenant.Start.UtcDateTime), Of(Assert.Single(summaries[1].RunAtWork)));
         Assert.Equal((null, null, null, null), Of(Assert.Single(summaries[2].RunAtWork)));
         Assert.Equal("a holder that cannot be told, for tenant 't3'", summaries[2].RunAtWork[0].ToString());
@@ -167,7 +180,9 @@ public sealed class MarkerInspectionTests(TestServers servers) : IClassFixture<T
     public async Task No_command_that_writes_or_blocks_is_sent()
     {
         await using var redis = await RealRedis.StartAsync();
-        await redis.Database.HashSetAsync(CutoffKey, [.. Enumerable.Range(0, 5_000).Select(i => new HashEntry($"t1:evaluation:e{i}", i % 2 == 0 ? "pending" : "1768003200000:x"))]);
+        await redis.Database.HashSetAsync(
+            CutoffKey,
+            [.. Enumerable.Range(0, 5_000).Select(i => new HashEntry($"t1:evaluation:e{i}", i % 2 == 0 ? "pending" : "1768003200000:x"))]);
         await redis.Database.KeyExpireAsync(CutoffKey, TimeSpan.FromDays(3));
         await redis.Database.SetAddAsync(CompletedKey, "t2:trace:x");
         await redis.Database.StringSetAsync($"projection-replay:lock:{_projection}/1/2:t1", Holder(7, "elsewhere"));
@@ -181,7 +196,12 @@ public sealed class MarkerInspectionTests(TestServers servers) : IClassFixture<T
         var commands = (await redis.ExecuteAsync("INFO", "commandstats")).ToString().Split('\n')
             .Where(line => line.StartsWith("cmdstat_", StringComparison.Ordinal))
             .Select(line => line["cmdstat_".Length..line.IndexOf(':', StringComparison.Ordinal)])
-            .Except(["auth", "client|id", "client|setinfo", "client|setname", "config|get", "config|resetstat", "echo", "get", "hello", "hscan", "info", "ping", "pttl", "scan", "select", "sentinel", "sscan", "subscribe", "cluster|nodes", "cluster|slots", "publish", "quit"]);
+            .Except(
+                [
+                    "auth", "client|id", "client|setinfo", "client|setname", "config|get", "config|resetstat", "echo", "get", "hello",
+                    "hscan", "info", "ping", "pttl", "scan", "select", "sentinel", "sscan", "subscribe", "cluster|nodes",
+                    "cluster|slots", "publish", "quit",
+                ]);
         Assert.Empty(commands);
         Assert.Equal(2, summaries.Count);
         Assert.Equal(5_000, markers.Count);
@@ -193,7 +213,8 @@ public sealed class MarkerInspectionTests(TestServers servers) : IClassFixture<T
     {
         for (var i = 0; i < 4; i++)
         {
-            await servers.Redis.HashSetAsync(CutoffKey, [.. Enumerable.Range(i * 2_500, 2_500).Select(n => new HashEntry($"t1:evaluation:e{n}", "pending"))]);
+            await servers.Redis.HashSetAsync(
+                CutoffKey, [.. Enumerable.Range(i * 2_500, 2_500).Select(n => new HashEntry($"t1:evaluation:e{n}", "pending"))]);
         }
 
         await using var link = new FaultyLink(servers.RedisUrl);
@@ -213,7 +234,8 @@ public sealed class MarkerInspectionTests(TestServers servers) : IClassFixture<T
         await servers.Redis.KeyDeleteAsync(
             [
                 CutoffKey, CompletedKey, $"projection-replay:lock:{_projection}",
-                .. ((string[])["/9/12:t1", "/10/12:t1", ":t2", ":t3", ":t4"]).Select(rest => (RedisKey)$"projection-replay:lock:{_projection}{rest}"),
+                .. ((string[])["/9/12:t1", "/10/12:t1", ":t2", ":t3", ":t4"])
+                    .Select(rest => (RedisKey)$"projection-replay:lock:{_projection}{rest}"),
             ]);
     }
 
@@ -228,10 +250,12 @@ public sealed class MarkerInspectionTests(TestServers servers) : IClassFixture<T
     private Task<List<ReplayMarker>> ListAsync(params string[] tenants) => ListAsync(servers.Connections, tenants);
 
     private Task<List<ReplayMarkerSummary>> SummariseAsync(Configuration.ReplayConnections connections, params string[] tenants) =>
-        CollectAsync<ReplayMarkerSummary>(messages => new MarkerInspection(connections).SummariseAsync(Wanted(tenants), messages, TestContext.Current.CancellationToken));
+        CollectAsync<ReplayMarkerSummary>(
+            messages => new MarkerInspection(connections).SummariseAsync(Wanted(tenants), messages, TestContext.Current.CancellationToken));
 
     private Task<List<ReplayMarker>> ListAsync(Configuration.ReplayConnections connections, params string[] tenants) =>
-        CollectAsync<ReplayMarker>(messages => new MarkerInspection(connections).ListAsync(Wanted(tenants), messages, TestContext.Current.CancellationToken));
+        CollectAsync<ReplayMarker>(
+            messages => new MarkerInspection(connections).ListAsync(Wanted(tenants), messages, TestContext.Current.CancellationToken));
 
     private List<MarkerWish> Wanted(string[] tenants) =>
         [new(name => name.StartsWith(_projection, StringComparison.Ordinal), tenants.Length == 0 ? null : tenants)];

@@ -15,7 +15,8 @@ public sealed class MarkerProtocolTests(TestServers servers) : IClassFixture<Tes
     {
         var tenant = new TestTenant(servers).AddEvaluation("e1");
         await servers.Redis.SortedSetAddAsync(JobsKey(tenant, "e1"), "job-1", 1);
-        var last = tenant.AddRaw("evaluation", "e1", "lw.evaluation.completed", TestTenant.Start.AddMinutes(1), """{"evaluationId":"e1","status":"error"}""");
+        var last = tenant.AddRaw(
+            "evaluation", "e1", "lw.evaluation.completed", TestTenant.Start.AddMinutes(1), """{"evaluationId":"e1","status":"error"}""");
         tenant.AddRaw("evaluation", "e1", "lw.other", TestTenant.Start.AddMinutes(2), "{}");
         await tenant.AppendAsync();
         var seen = new Dictionary<(ReplayPhase, bool), string?>();
@@ -24,7 +25,8 @@ public sealed class MarkerProtocolTests(TestServers servers) : IClassFixture<Tes
         {
             Probe = async (boundary, _) =>
             {
-                seen[(boundary.Phase, boundary.IsBefore)] = (await tenant.MarkersAsync(Projection)).GetValueOrDefault(tenant.AggregateKey("e1"));
+                seen[(boundary.Phase, boundary.IsBefore)] =
+                    (await tenant.MarkersAsync(Projection)).GetValueOrDefault(tenant.AggregateKey("e1"));
 
                 // The job meets its cutoff.
                 if (boundary is { Phase: ReplayPhase.Settle, IsBefore: true }) await servers.Redis.KeyDeleteAsync(JobsKey(tenant, "e1"));
@@ -75,7 +77,8 @@ public sealed class MarkerProtocolTests(TestServers servers) : IClassFixture<Tes
         {
             Probe = async (boundary, _) =>
             {
-                if (boundary is { Phase: ReplayPhase.Mark, IsBefore: false }) lifetime = await servers.Redis.KeyTimeToLiveAsync($"projection-replay:cutoff:{Projection}");
+                if (boundary is { Phase: ReplayPhase.Mark, IsBefore: false })
+                    lifetime = await servers.Redis.KeyTimeToLiveAsync($"projection-replay:cutoff:{Projection}");
             },
         });
 
@@ -93,7 +96,8 @@ public sealed class MarkerProtocolTests(TestServers servers) : IClassFixture<Tes
             AggregateBatchSize = 1,
             Probe = async (boundary, _) =>
             {
-                if (boundary is { Phase: ReplayPhase.Unmark, IsBefore: false }) completed.Add((await tenant.CompletedAsync(Projection)).Count);
+                if (boundary is { Phase: ReplayPhase.Unmark, IsBefore: false })
+                    completed.Add((await tenant.CompletedAsync(Projection)).Count);
             },
         });
 
@@ -111,7 +115,12 @@ public sealed class MarkerProtocolTests(TestServers servers) : IClassFixture<Tes
             Probe = async (boundary, _) =>
             {
                 if (boundary is not { Phase: ReplayPhase.CatchUp, IsBefore: false }) return;
-                tenant.AddRaw("evaluation", "e1", "lw.evaluation.completed", TestTenant.Start.AddHours(1), """{"evaluationId":"e1","status":"error"}""");
+                tenant.AddRaw(
+                    "evaluation",
+                    "e1",
+                    "lw.evaluation.completed",
+                    TestTenant.Start.AddHours(1),
+                    """{"evaluationId":"e1","status":"error"}""");
                 await tenant.AppendAsync();
             },
         });
@@ -137,7 +146,12 @@ public sealed class MarkerProtocolTests(TestServers servers) : IClassFixture<Tes
                 marker = (await tenant.MarkersAsync(Projection))[tenant.AggregateKey("e1")];
 
                 // Before the last event of the aggregate, and so before its cutoff.
-                tenant.AddRaw("evaluation", "e1", "lw.evaluation.completed", TestTenant.Start.AddMilliseconds(1), """{"evaluationId":"e1","status":"error","error":"late"}""");
+                tenant.AddRaw(
+                    "evaluation",
+                    "e1",
+                    "lw.evaluation.completed",
+                    TestTenant.Start.AddMilliseconds(1),
+                    """{"evaluationId":"e1","status":"error","error":"late"}""");
                 await tenant.AppendAsync();
             },
         });
@@ -283,7 +297,8 @@ public sealed class MarkerProtocolTests(TestServers servers) : IClassFixture<Tes
         var jobs = JobsKey(tenant, "e0000");
         await servers.Redis.SortedSetAddAsync(jobs, "job-1", 1);
 
-        var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions { DrainTimeout = TimeSpan.FromMilliseconds(300), AggregateBatchSize = 1 });
+        var outcome = await ReplayOutcome.RunAsync(
+            servers, Evaluations, tenant, new ReplayOptions { DrainTimeout = TimeSpan.FromMilliseconds(300), AggregateBatchSize = 1 });
 
         Assert.Contains("no worker takes them up", Assert.Single(outcome.ShouldSucceed().Warnings), StringComparison.Ordinal);
         await servers.Redis.KeyDeleteAsync(jobs);
@@ -296,7 +311,8 @@ public sealed class MarkerProtocolTests(TestServers servers) : IClassFixture<Tes
         var active = ActiveKey(tenant, "e0001");
         await servers.Redis.StringSetAsync(active, "stuck");
 
-        var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions { DrainTimeout = TimeSpan.FromMilliseconds(300) });
+        var outcome = await ReplayOutcome.RunAsync(
+            servers, Evaluations, tenant, new ReplayOptions { DrainTimeout = TimeSpan.FromMilliseconds(300) });
 
         outcome.ShouldFailWith(ReplayError.DrainTimeout);
         Assert.Contains(tenant.AggregateKey("e0001"), outcome.Exception!.Message, StringComparison.Ordinal);

@@ -28,7 +28,12 @@ public sealed class ReadAheadTests(TestServers servers) : IClassFixture<TestServ
                 for (var i = 100 - grown; i < 100; i++)
                 {
                     var id = TestTenant.EvaluationId(i);
-                    tenant.AddRaw("evaluation", id, "lw.evaluation.completed", TestTenant.Start.AddHours(1), $$"""{"evaluationId":"{{id}}","status":"error"}""");
+                    tenant.AddRaw(
+                        "evaluation",
+                        id,
+                        "lw.evaluation.completed",
+                        TestTenant.Start.AddHours(1),
+                        $$"""{"evaluationId":"{{id}}","status":"error"}""");
                 }
 
                 await tenant.AppendAsync();
@@ -81,7 +86,12 @@ public sealed class ReadAheadTests(TestServers servers) : IClassFixture<TestServ
 
                 // What comes in now the query at hand does not see, and the next one does.
                 var id = TestTenant.EvaluationId(39);
-                tenant.AddRaw("evaluation", id, "lw.evaluation.completed", TestTenant.Start.AddHours(boundary.Batch), $$"""{"evaluationId":"{{id}}","status":"error"}""");
+                tenant.AddRaw(
+                    "evaluation",
+                    id,
+                    "lw.evaluation.completed",
+                    TestTenant.Start.AddHours(boundary.Batch),
+                    $$"""{"evaluationId":"{{id}}","status":"error"}""");
                 await tenant.AppendAsync();
                 clock.Leap(TimeSpan.FromSeconds(11));
             },

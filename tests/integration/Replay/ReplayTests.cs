@@ -56,7 +56,12 @@ public sealed class ReplayTests(TestServers servers) : IClassFixture<TestServers
         var tenant = new TestTenant(servers);
         tenant.AddEvaluation("old", TestTenant.Start.AddDays(-30));
         tenant.AddEvaluation("both", TestTenant.Start.AddDays(-30));
-        tenant.AddRaw("evaluation", "both", "lw.evaluation.completed", TestTenant.Start, """{"evaluationId":"both","status":"error","error":"late"}""");
+        tenant.AddRaw(
+            "evaluation",
+            "both",
+            "lw.evaluation.completed",
+            TestTenant.Start,
+            """{"evaluationId":"both","status":"error","error":"late"}""");
         await tenant.AppendAsync();
 
         var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, since: TestTenant.Start);
@@ -75,7 +80,8 @@ public sealed class ReplayTests(TestServers servers) : IClassFixture<TestServers
         var tenant = await new TestTenant(servers).AddEvaluation("e1", TestTenant.Start.AddSeconds(-2)).AppendAsync();
 
         var inside = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, isDryRun: true, since: TestTenant.Start);
-        var outside = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, isDryRun: true, since: TestTenant.Start.AddMilliseconds(1));
+        var outside = await ReplayOutcome.RunAsync(
+            servers, Evaluations, tenant, isDryRun: true, since: TestTenant.Start.AddMilliseconds(1));
 
         Assert.Equal((1, 0), (inside.Plan!.AggregateCount, outside.Plan!.AggregateCount));
     }
@@ -87,7 +93,8 @@ public sealed class ReplayTests(TestServers servers) : IClassFixture<TestServers
         for (var i = 0; i < 2; i++)
         {
             tenant.AddRaw("evaluation", "e1", "lw.evaluation.started", TestTenant.Start,
-                """{"evaluationId":"e1","evaluatorId":"x","evaluatorType":"y"}""", eventId: $"1768003200000:{tenant.Id}:e1:evaluation:twice");
+                """{"evaluationId":"e1","evaluatorId":"x","evaluatorType":"y"}""",
+                eventId: $"1768003200000:{tenant.Id}:e1:evaluation:twice");
         }
 
         await tenant.AppendAsync();
@@ -118,7 +125,8 @@ public sealed class ReplayTests(TestServers servers) : IClassFixture<TestServers
     {
         var tenant = await new TestTenant(servers).AddEvaluations(3).AppendAsync();
         await using (var live = servers.Postgres.CreateCommand(
-            """INSERT INTO "TenantDailyBillableEvents" (id, "tenantId", date, count, "lastEventTimestamp") VALUES ($1, $2, '2026-01-10', 7, 9999999999999)"""))
+            """INSERT INTO "TenantDailyBillableEvents" (id, "tenantId", date, count, "lastEventTimestamp") """
+                + "VALUES ($1, $2, '2026-01-10', 7, 9999999999999)"))
         {
             live.Parameters.AddWithValue($"{tenant.Id}:2026-01-10");
             live.Parameters.AddWithValue(tenant.Id);
@@ -128,7 +136,8 @@ public sealed class ReplayTests(TestServers servers) : IClassFixture<TestServers
         (await ReplayOutcome.RunAsync(servers, BillableEvents, tenant)).ShouldSucceed();
 
         Assert.Equal(10, (await tenant.BillableEventsAsync())["2026-01-10"]);
-        await using var command = servers.Postgres.CreateCommand("""SELECT "lastEventTimestamp" FROM "TenantDailyBillableEvents" WHERE "tenantId" = $1""");
+        await using var command = servers.Postgres.CreateCommand(
+            """SELECT "lastEventTimestamp" FROM "TenantDailyBillableEvents" WHERE "tenantId" = $1""");
         command.Parameters.AddWithValue(tenant.Id);
         Assert.Equal(9999999999999, await command.ExecuteScalarAsync(TestContext.Current.CancellationToken));
     }
@@ -179,7 +188,8 @@ public sealed class ReplayTests(TestServers servers) : IClassFixture<TestServers
     {
         var tenant = new TestTenant(servers);
         await servers.ExecuteAsync($$"""
-            INSERT INTO event_log (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
+            INSERT INTO event_log
+                (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
             SELECT '{{tenant.Id}}', EventId, 'evaluation', leftPad(toString(intDiv(number, 400)), 6, '0') AS Aggregate,
                 concat(toString(Timestamp), ':{{tenant.Id}}:', Aggregate, ':evaluation:', toString(number)) AS EventId,
                 'lw.evaluation.completed', '1', 1768000000000 + number AS Timestamp,
@@ -193,7 +203,10 @@ public sealed class ReplayTests(TestServers servers) : IClassFixture<TestServers
         Assert.Equal(200_000, outcome.Last.TotalEvents);
         var stored = await tenant.EvaluationsAsync();
         Assert.Equal(500, stored.Count);
-        Assert.All(stored, row => Assert.Equal((int.Parse(row.Key, CultureInfo.InvariantCulture) * 400) + 399, row.Value.GetProperty("Score").GetDouble()));
+        Assert.All(
+            stored,
+            row => Assert.Equal(
+                (int.Parse(row.Key, CultureInfo.InvariantCulture) * 400) + 399, row.Value.GetProperty("Score").GetDouble()));
     }
 
     [Fact]
@@ -218,9 +231,12 @@ public sealed class ReplayTests(TestServers servers) : IClassFixture<TestServers
     {
         var tenant = await new TestTenant(servers).AddEvaluations(4).AppendAsync();
 
-        var progress = (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions { AggregateBatchSize = 3 })).ShouldSucceed().Progress!;
+        var progress = (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions { AggregateBatchSize = 3 }))
+            .ShouldSucceed().Progress!;
 
-        Assert.Equal((2, 2, ReplayPhase.Unmark, 4, 4), (progress.Batch, progress.BatchCount, progress.Phase, progress.AggregatesReplayed, progress.AggregateCount));
+        Assert.Equal(
+            (2, 2, ReplayPhase.Unmark, 4, 4),
+            (progress.Batch, progress.BatchCount, progress.Phase, progress.AggregatesReplayed, progress.AggregateCount));
         Assert.Equal((12, 3, 3), (progress.EventsProcessed, progress.BatchEventsProcessed, progress.BatchEventCount));
     }
 }

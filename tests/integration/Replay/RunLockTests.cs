@@ -53,7 +53,8 @@ public sealed class RunLockTests(TestServers servers) : IClassFixture<TestServer
     {
         var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
 
-        await ReplayOutcome.RunAsync(servers, Evaluations, tenant, During(() => fails ? throw new InvalidOperationException() : Task.CompletedTask));
+        await ReplayOutcome.RunAsync(
+            servers, Evaluations, tenant, During(() => fails ? throw new InvalidOperationException() : Task.CompletedTask));
 
         Assert.False(await servers.Redis.KeyExistsAsync(LockKey(tenant)));
     }
@@ -73,7 +74,8 @@ public sealed class RunLockTests(TestServers servers) : IClassFixture<TestServer
     public async Task The_lock_of_a_dead_process_of_this_machine_is_taken_over_at_once()
     {
         var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
-        using var dead = Process.Start(new ProcessStartInfo("dotnet", "--version") { RedirectStandardOutput = true, UseShellExecute = false })!;
+        using var dead = Process.Start(
+            new ProcessStartInfo("dotnet", "--version") { RedirectStandardOutput = true, UseShellExecute = false })!;
         var holder = new ReplayLockHolder("run", Environment.MachineName, dead.Id, dead.StartTime.ToUniversalTime(), DateTime.UtcNow);
         await dead.WaitForExitAsync(TestContext.Current.CancellationToken);
         await servers.Redis.StringSetAsync(LockKey(tenant), holder.Serialize(), TimeSpan.FromMinutes(1));
@@ -87,7 +89,8 @@ public sealed class RunLockTests(TestServers servers) : IClassFixture<TestServer
     public async Task A_process_id_that_came_round_again_does_not_keep_a_lock_alive()
     {
         var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
-        var holder = new ReplayLockHolder("run", Environment.MachineName, Environment.ProcessId, DateTime.UtcNow.AddDays(-3), DateTime.UtcNow.AddDays(-3));
+        var holder = new ReplayLockHolder(
+            "run", Environment.MachineName, Environment.ProcessId, DateTime.UtcNow.AddDays(-3), DateTime.UtcNow.AddDays(-3));
         await servers.Redis.StringSetAsync(LockKey(tenant), holder.Serialize(), TimeSpan.FromMinutes(1));
 
         (await ReplayOutcome.RunAsync(servers, Evaluations, tenant)).ShouldSucceed();
@@ -102,7 +105,8 @@ public sealed class RunLockTests(TestServers servers) : IClassFixture<TestServer
         var value = host is null ? "not ours" : new ReplayLockHolder("run", host, 1, DateTime.UtcNow, DateTime.UtcNow).Serialize();
         await servers.Redis.StringSetAsync(LockKey(tenant), value, TimeSpan.FromSeconds(3));
 
-        var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions { LockExpiry = TimeSpan.FromSeconds(30) });
+        var outcome = await ReplayOutcome.RunAsync(
+            servers, Evaluations, tenant, new ReplayOptions { LockExpiry = TimeSpan.FromSeconds(30) });
 
         Assert.Contains(host ?? "unknown", Assert.Single(outcome.ShouldSucceed().Warnings), StringComparison.Ordinal);
     }

@@ -16,7 +16,12 @@ public sealed class SkewTests(TestServers servers) : IClassFixture<TestServers>
     public async Task One_aggregate_may_be_larger_than_a_batch_and_stand_among_many_small_ones()
     {
         var tenant = new TestTenant(servers);
-        await AppendAsync(tenant, "if(number < 3000, leftPad(toString(intDiv(number, 3)), 6, '0'), '000500x')", "'evaluation'", "'lw.evaluation.completed'", 203_000);
+        await AppendAsync(
+            tenant,
+            "if(number < 3000, leftPad(toString(intDiv(number, 3)), 6, '0'), '000500x')",
+            "'evaluation'",
+            "'lw.evaluation.completed'",
+            203_000);
 
         var outcome = (await ReplayOutcome.RunAsync(servers, Evaluations, tenant)).ShouldSucceed();
 
@@ -64,7 +69,8 @@ public sealed class SkewTests(TestServers servers) : IClassFixture<TestServers>
     public async Task Sixty_four_streams_at_once_get_by_with_two_threads()
     {
         var tenant = new TestTenant(servers);
-        await AppendAsync(tenant, "leftPad(toString(number), 6, '0')", "concat('type', toString(number % 64))", "'lw.evaluation.started'", 12_800);
+        await AppendAsync(
+            tenant, "leftPad(toString(number), 6, '0')", "concat('type', toString(number % 64))", "'lw.evaluation.started'", 12_800);
 
         await ChildReplay.RunOnThreadsAsync(servers, threads: 2, concurrency: 64, BillableEvents.Definition.Name, tenant.Id);
 
@@ -75,7 +81,8 @@ public sealed class SkewTests(TestServers servers) : IClassFixture<TestServers>
     /// <summary>Appends events; all but the number of them are SQL expressions of <c>number</c>.</summary>
     private Task AppendAsync(TestTenant tenant, string aggregateId, string aggregateType, string eventType, int count) =>
         servers.ExecuteAsync($$"""
-            INSERT INTO event_log (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
+            INSERT INTO event_log
+                (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload)
             SELECT '{{tenant.Id}}', EventId, {{aggregateType}} AS Type, {{aggregateId}} AS Aggregate,
                 concat(toString(Timestamp), ':{{tenant.Id}}:', Aggregate, ':', Type, ':', toString(number)) AS EventId,
                 {{eventType}}, '1', 1768000000000 + number AS Timestamp,

@@ -19,7 +19,12 @@ public sealed class StateOracleTests(TestServers servers) : IClassFixture<TestSe
         await oracle.AssertStoredAsync();
         await oracle.AssertNothingLeftAsync();
 
-        tenant.Add("evaluation", "e0001", "lw.evaluation.completed", TestTenant.Start.AddHours(1), new JsonObject { ["evaluationId"] = "e0001", ["status"] = "error" });
+        tenant.Add(
+            "evaluation",
+            "e0001",
+            "lw.evaluation.completed",
+            TestTenant.Start.AddHours(1),
+            new JsonObject { ["evaluationId"] = "e0001", ["status"] = "error" });
         await tenant.AppendAsync();
 
         var failure = await Assert.ThrowsAnyAsync<XunitException>(() => oracle.AssertStoredAsync("after a late event"));
@@ -35,7 +40,8 @@ public sealed class StateOracleTests(TestServers servers) : IClassFixture<TestSe
         (await ReplayOutcome.RunAsync(servers, projection, tenant)).ShouldSucceed();
         await oracle.AssertStoredAsync();
 
-        await using var command = servers.Postgres.CreateCommand("""UPDATE "TenantDailyBillableEvents" SET count = count + 1 WHERE "tenantId" = $1""");
+        await using var command = servers.Postgres.CreateCommand(
+            """UPDATE "TenantDailyBillableEvents" SET count = count + 1 WHERE "tenantId" = $1""");
         command.Parameters.AddWithValue(tenant.Id);
         await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
 

@@ -65,12 +65,22 @@ public sealed class ShardLockTests(TestServers servers) : IClassFixture<TestServ
         await using var part = (await TryTakeAsync(new(_projection, neighbour + "2", new ReplayShard(1, 4)))).Lock;
 
         Assert.True(shard is not null && whole is not null && part is not null);
-        var occupants = await new ReplayLockScope(_projection, TenantId: null).ListOccupantsAsync(await RedisAsync(), TestContext.Current.CancellationToken);
-        Assert.Equivalent((ReplayLockScope[])[new(_projection, tenant, new ReplayShard(1, 4)), new(_projection, neighbour), new(_projection, neighbour + "2", new ReplayShard(1, 4))], occupants.Select(occupant => occupant.Scope), strict: true);
+        var occupants = await new ReplayLockScope(_projection, TenantId: null).ListOccupantsAsync(
+            await RedisAsync(), TestContext.Current.CancellationToken);
+        Assert.Equivalent(
+            (ReplayLockScope[])
+            [
+                new(_projection, tenant, new ReplayShard(1, 4)),
+                new(_projection, neighbour),
+                new(_projection, neighbour + "2", new ReplayShard(1, 4)),
+            ],
+            occupants.Select(occupant => occupant.Scope),
+            strict: true);
     }
 
     [Fact]
-    public async Task Of_those_who_come_at_once_no_two_with_an_aggregate_in_common_are_in_and_all_get_in_in_the_end() => await ContendAsync(await RedisAsync());
+    public async Task Of_those_who_come_at_once_no_two_with_an_aggregate_in_common_are_in_and_all_get_in_in_the_end() =>
+        await ContendAsync(await RedisAsync());
 
     [Fact]
     public async Task Nor_on_a_cluster_where_locks_are_in_different_slots()
@@ -93,7 +103,8 @@ public sealed class ShardLockTests(TestServers servers) : IClassFixture<TestServ
         }
 
         Assert.False(await servers.Redis.KeyExistsAsync(scope.Key));
-        Assert.InRange(await TimeToLiveAsync($"projection-replay:shards:{_projection}:t1"), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
+        Assert.InRange(
+            await TimeToLiveAsync($"projection-replay:shards:{_projection}:t1"), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
     }
 
     [Fact]
@@ -129,7 +140,10 @@ public sealed class ShardLockTests(TestServers servers) : IClassFixture<TestServ
         outcome.ShouldSucceed();
         refused!.ShouldFailWith(ReplayError.ReplayLocked);
         Assert.Contains(expected, refused!.Exception!.Message, StringComparison.Ordinal);
-        Assert.Contains($"process {Environment.ProcessId} on host '{Environment.MachineName}', since 2", refused.Exception.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"process {Environment.ProcessId} on host '{Environment.MachineName}', since 2",
+            refused.Exception.Message,
+            StringComparison.Ordinal);
         Assert.Contains("Waiting up to 2 s", Assert.Single(refused.Warnings), StringComparison.Ordinal);
     }
 
@@ -152,7 +166,9 @@ public sealed class ShardLockTests(TestServers servers) : IClassFixture<TestServ
         var scope = new ReplayLockScope("evaluationState", tenant.Id, new ReplayShard(1, 2));
         await scope.AnnounceAsync(await RedisAsync());
         await servers.Redis.StringSetAsync(
-            scope.Key, new ReplayLockHolder("run", "another-host", 1, DateTime.UtcNow, DateTime.UtcNow).Serialize(), TimeSpan.FromSeconds(2));
+            scope.Key,
+            new ReplayLockHolder("run", "another-host", 1, DateTime.UtcNow, DateTime.UtcNow).Serialize(),
+            TimeSpan.FromSeconds(2));
 
         var outcome = await RunAsync(tenant, shard: null, new ReplayOptions { LockExpiry = TimeSpan.FromSeconds(30) });
 
@@ -192,9 +208,11 @@ public sealed class ShardLockTests(TestServers servers) : IClassFixture<TestServ
         var (inside, gate) = (new List<ReplayLockScope>(), new Lock());
         for (var round = 0; round < 2; round++)
         {
-            await Task.WhenAll(((string[])["tenant", "tenant", "all", "1/2", "2/2", "1/4", "2/4", "3/4", "1/4", "1/1"]).Select(Scope).Select(async scope =>
+            string[] wanted = ["tenant", "tenant", "all", "1/2", "2/2", "1/4", "2/4", "3/4", "1/4", "1/1"];
+            await Task.WhenAll(wanted.Select(Scope).Select(async scope =>
             {
-                var (held, occupant) = await ReplayLock.TakeAsync(redis, scope, TimeSpan.FromSeconds(30), TimeProvider.System, _ => { }, TestContext.Current.CancellationToken);
+                var (held, occupant) = await ReplayLock.TakeAsync(
+                    redis, scope, TimeSpan.FromSeconds(30), TimeProvider.System, _ => { }, TestContext.Current.CancellationToken);
                 await using (held)
                 {
                     Assert.True(held is not null, $"{scope} waited 30 s in vain, for {occupant?.Scope} in the end.");
@@ -212,7 +230,12 @@ public sealed class ShardLockTests(TestServers servers) : IClassFixture<TestServ
     }
 
     private static bool Overlap(ReplayLockScope left, ReplayLockScope right) =>
-        left.TenantId is null || right.TenantId is null || left.Shard is null || right.Shard is null || left.Shard.Count != right.Shard.Count || left.Shard == right.Shard;
+        left.TenantId is null
+        || right.TenantId is null
+        || left.Shard is null
+        || right.Shard is null
+        || left.Shard.Count != right.Shard.Count
+        || left.Shard == right.Shard;
 
     private ReplayLockScope Scope(string text) => text.Split(' ') switch
     {
@@ -229,8 +252,9 @@ public sealed class ShardLockTests(TestServers servers) : IClassFixture<TestServ
     private async Task<TimeSpan> TimeToLiveAsync(string key) => await servers.Redis.KeyTimeToLiveAsync(key) ?? TimeSpan.Zero;
 
     private Task<ReplayOutcome> RunAsync(
-        TestTenant tenant, string? shard, ReplayOptions options, PreviousRunAction previousRun = PreviousRunAction.Refuse) => ReplayOutcome.RunAsync(
-        servers, Evaluations, tenant, options, previousRun, shard: shard is null ? null : ReplayShard.Parse(shard));
+        TestTenant tenant, string? shard, ReplayOptions options, PreviousRunAction previousRun = PreviousRunAction.Refuse) =>
+        ReplayOutcome.RunAsync(
+            servers, Evaluations, tenant, options, previousRun, shard: shard is null ? null : ReplayShard.Parse(shard));
 
     /// <summary>Does something while the first batch is marked and its events are about to be read.</summary>
     private static ReplayOptions During(Func<CancellationToken, Task> work) => new()

@@ -14,7 +14,8 @@ namespace ProjectionReplay.Shards;
 [Trait("Set", "Nightly")]
 public sealed class ShardedReplayTests(TestServers servers) : IClassFixture<TestServers>, IDisposable
 {
-    public static TheoryData<string> Killed { get; } = TestExtent.Of(["evaluationState", "tenantDailyBillableEvents"], "tenantDailyBillableEvents");
+    public static TheoryData<string> Killed { get; } =
+        TestExtent.Of(["evaluationState", "tenantDailyBillableEvents"], "tenantDailyBillableEvents");
 
     private static readonly EvaluationStateProjection Evaluations = new();
     private static readonly TenantDailyBillableEventsProjection BillableEvents = TenantDailyBillableEventsProjection.ForTenants();
@@ -31,7 +32,8 @@ public sealed class ShardedReplayTests(TestServers servers) : IClassFixture<Test
             var whole = (await ReplayOutcome.RunAsync(servers, subject.Projection, subject.Tenant, isDryRun: true)).Plan!;
             var parts = await Task.WhenAll(Quarters.Select(async shard =>
                 (await ReplayOutcome.RunAsync(servers, subject.Projection, subject.Tenant, isDryRun: true, shard: shard)).Plan!));
-            Assert.Equal((whole.AggregateCount, whole.EventCount), (parts.Sum(part => part.AggregateCount), parts.Sum(part => part.EventCount)));
+            Assert.Equal(
+                (whole.AggregateCount, whole.EventCount), (parts.Sum(part => part.AggregateCount), parts.Sum(part => part.EventCount)));
             Assert.Equal(["1/4", "2/4", "3/4", "4/4"], parts.Select(part => part.Shard));
         }
 
@@ -48,7 +50,8 @@ public sealed class ShardedReplayTests(TestServers servers) : IClassFixture<Test
 
         foreach (var shard in Quarters) (await subject.RunAsync(shard: shard)).ShouldSucceed();
         await AssertDoneAsync(subject, "four shards one after the other");
-        foreach (var shard in ReplayShard.All(3)) Assert.Equal(0, (await subject.RunAsync(shard: shard)).ShouldSucceed().Last.AggregatesReplayed);
+        foreach (var shard in ReplayShard.All(3))
+            Assert.Equal(0, (await subject.RunAsync(shard: shard)).ShouldSucceed().Last.AggregatesReplayed);
         Assert.Equal(0, (await subject.RunAsync()).ShouldSucceed().Last.AggregatesReplayed);
 
         await AssertDoneAsync(subject, "and once more");
@@ -64,7 +67,10 @@ public sealed class ShardedReplayTests(TestServers servers) : IClassFixture<Test
         var outcomes = await Task.WhenAll(ReplayShard.All(2).Select(shard => ReplayOutcome.RunAsync(
             servers, BillableEvents, tenant, new ReplayOptions { AggregateBatchSize = 4, Probe = MeetAsync }, shard: shard)));
 
-        Assert.All(outcomes, outcome => Assert.True(outcome.ShouldSucceed().Plan!.BatchCount >= Batches, "The shards should have met at every batch that is waited for."));
+        Assert.All(
+            outcomes,
+            outcome => Assert.True(
+                outcome.ShouldSucceed().Plan!.BatchCount >= Batches, "The shards should have met at every batch that is waited for."));
         Assert.Equal(120, outcomes.Sum(outcome => outcome.Last.AggregatesReplayed));
         Assert.Equal(new Dictionary<string, int> { ["2026-01-10"] = 120 }, await tenant.BillableEventsAsync());
 
@@ -73,7 +79,9 @@ public sealed class ShardedReplayTests(TestServers servers) : IClassFixture<Test
         {
             if (boundary is not { Phase: ReplayPhase.Store, IsBefore: true, Batch: <= Batches }) return;
             var (both, count) = arrivals.AddOrUpdate(
-                boundary.Batch, _ => (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), 1), (_, before) => (before.Both, before.Count + 1));
+                boundary.Batch,
+                _ => (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), 1),
+                (_, before) => (before.Both, before.Count + 1));
             if (count == 2) both.SetResult();
             await both.Task.WaitAsync(cancellationToken);
         }
@@ -88,7 +96,8 @@ public sealed class ShardedReplayTests(TestServers servers) : IClassFixture<Test
         var (killed, alsoKilled, working, done) = (Quarters[1], Quarters[2], Quarters[0], Quarters[3]);
         var boundary = new ReplayBoundary(1, ReplayPhase.Store, IsBefore: false);
         await Task.WhenAll(
-            ChildReplay.KillShardAtAsync(servers, killed, boundary, [subject]), ChildReplay.KillShardAtAsync(servers, alsoKilled, boundary, [subject]));
+            ChildReplay.KillShardAtAsync(servers, killed, boundary, [subject]),
+            ChildReplay.KillShardAtAsync(servers, alsoKilled, boundary, [subject]));
         (await subject.RunAsync(shard: done)).ShouldSucceed();
         Assert.NotEmpty(await MarkedAsync(subject, killed));
         Assert.NotEmpty(await MarkedAsync(subject, alsoKilled));
@@ -121,14 +130,19 @@ public sealed class ShardedReplayTests(TestServers servers) : IClassFixture<Test
     {
         var tenant = await new TestTenant(servers).AddEvaluations(40).AppendAsync();
         var (own, others) = Divide(tenant, 40, Quarters[0]);
-        foreach (var (action, replayed) in (List<(PreviousRunAction, int)>)[(PreviousRunAction.Resume, own.Count - 1), (PreviousRunAction.Restart, own.Count)])
+        foreach (var (action, replayed) in (List<(PreviousRunAction, int)>)
+            [(PreviousRunAction.Resume, own.Count - 1), (PreviousRunAction.Restart, own.Count)])
         {
-            foreach (var key in (string[])[own[0], others[0]]) await servers.Redis.SetAddAsync("projection-replay:completed:evaluationState", key);
-            foreach (var key in (string[])[own[1], others[1]]) await servers.Redis.HashSetAsync("projection-replay:cutoff:evaluationState", key, "pending");
+            foreach (var key in (string[])[own[0], others[0]])
+                await servers.Redis.SetAddAsync("projection-replay:completed:evaluationState", key);
+            foreach (var key in (string[])[own[1], others[1]])
+                await servers.Redis.HashSetAsync("projection-replay:cutoff:evaluationState", key, "pending");
 
             var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, previousRun: action, shard: Quarters[0]);
 
-            Assert.Equal((1L, 1L, replayed), (outcome.ShouldSucceed().Plan!.PreviousCompletedCount, outcome.Plan!.StaleMarkerCount, outcome.Last.AggregatesReplayed));
+            Assert.Equal(
+                (1L, 1L, replayed),
+                (outcome.ShouldSucceed().Plan!.PreviousCompletedCount, outcome.Plan!.StaleMarkerCount, outcome.Last.AggregatesReplayed));
             Assert.Equal([others[0]], await tenant.CompletedAsync("evaluationState"));
             Assert.Equal([others[1]], (await tenant.MarkersAsync("evaluationState")).Keys);
         }
@@ -177,8 +191,11 @@ public sealed class ShardedReplayTests(TestServers servers) : IClassFixture<Test
         Assert.Equal(own.Count, outcome.ShouldSucceed().Last.AggregatesReplayed);
         Assert.Equal(4L * own.Count, outcome.Last.TotalEvents);
 
-        Assert.Equal(own.Order(StringComparer.Ordinal), (await tenant.EvaluationRowCountsAsync()).Keys.Select(tenant.AggregateKey).Order(StringComparer.Ordinal));
-        foreach (var shard in (ReplayShard[])[Quarters[0], Quarters[1], Quarters[3]]) (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, shard: shard)).ShouldSucceed();
+        Assert.Equal(
+            own.Order(StringComparer.Ordinal),
+            (await tenant.EvaluationRowCountsAsync()).Keys.Select(tenant.AggregateKey).Order(StringComparer.Ordinal));
+        foreach (var shard in (ReplayShard[])[Quarters[0], Quarters[1], Quarters[3]])
+            (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, shard: shard)).ShouldSucceed();
         await new StateOracle(servers, Evaluations, tenant.Id).AssertStoredAsync();
     }
 
@@ -195,7 +212,8 @@ public sealed class ShardedReplayTests(TestServers servers) : IClassFixture<Test
         {
             var outcome = await ReplayOutcome.RunAsync(servers, projection, tenant, previousRun: action, shard: empty);
 
-            Assert.Equal((0, 0, 0L), (outcome.ShouldSucceed().Plan!.AggregateCount, outcome.Last.AggregatesReplayed, outcome.Last.TotalEvents));
+            Assert.Equal(
+                (0, 0, 0L), (outcome.ShouldSucceed().Plan!.AggregateCount, outcome.Last.AggregatesReplayed, outcome.Last.TotalEvents));
         }
 
         Assert.Empty(await tenant.EvaluationsAsync());
@@ -209,7 +227,8 @@ public sealed class ShardedReplayTests(TestServers servers) : IClassFixture<Test
 
         for (var attempt = 0; attempt < 2; attempt++)
         {
-            var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, previousRun: PreviousRunAction.Resume, shard: Quarters[0]);
+            var outcome = await ReplayOutcome.RunAsync(
+                servers, Evaluations, tenant, previousRun: PreviousRunAction.Resume, shard: Quarters[0]);
             Assert.Equal(own.Count, outcome.ShouldSucceed().Last.AggregatesReplayed);
         }
     }
@@ -261,7 +280,9 @@ public sealed class ShardedReplayTests(TestServers servers) : IClassFixture<Test
         await subject.AssertDoneAsync(because);
         foreach (var shard in Quarters)
         {
-            Assert.False(await servers.Redis.KeyExistsAsync($"projection-replay:lock:{subject.Name}/{shard}:{subject.Tenant.Id}"), $"{because}: the lock of shard {shard} is left.");
+            Assert.False(
+                await servers.Redis.KeyExistsAsync($"projection-replay:lock:{subject.Name}/{shard}:{subject.Tenant.Id}"),
+                $"{because}: the lock of shard {shard} is left.");
         }
     }
 

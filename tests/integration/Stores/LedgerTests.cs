@@ -75,7 +75,8 @@ public sealed class LedgerTests(TestServers servers) : IClassFixture<TestServers
         {
             Probe = async (boundary, _) =>
             {
-                if (boundary is { Phase: ReplayPhase.Cutoff, IsBefore: false }) marker = Assert.Single(await tenant.MarkersAsync(Projection)).Value;
+                if (boundary is { Phase: ReplayPhase.Cutoff, IsBefore: false })
+                    marker = Assert.Single(await tenant.MarkersAsync(Projection)).Value;
             },
         })).ShouldSucceed();
 
@@ -91,7 +92,10 @@ public sealed class LedgerTests(TestServers servers) : IClassFixture<TestServers
         (await ReplayOutcome.RunAsync(servers, BillableEvents, tenant)).ShouldSucceed();
 
         Assert.Equal(2, (await ReplayOutcome.RunAsync(servers, BillableEvents, neighbour)).ShouldSucceed().Last.AggregatesReplayed);
-        Assert.Equal(2, (await ReplayOutcome.RunAsync(servers, TenantDailyBillableEventsProjection.ForProjects(), tenant)).ShouldSucceed().Last.AggregatesReplayed);
+        Assert.Equal(
+            2,
+            (await ReplayOutcome.RunAsync(servers, TenantDailyBillableEventsProjection.ForProjects(), tenant))
+                .ShouldSucceed().Last.AggregatesReplayed);
     }
 
     [Theory]
@@ -100,7 +104,8 @@ public sealed class LedgerTests(TestServers servers) : IClassFixture<TestServers
     [InlineData("", "evaluation:evaluation:e1", ":evaluation", "evaluation:e1")]
     [InlineData("%3A", "e1", ":", "e1")]
     [InlineData("%", "e1", "%25", "e1")]
-    public async Task Tenants_whose_aggregates_have_one_key_string_are_counted_each_for_itself(string suffix, string id, string otherSuffix, string otherId)
+    public async Task Tenants_whose_aggregates_have_one_key_string_are_counted_each_for_itself(
+        string suffix, string id, string otherSuffix, string otherId)
     {
         var first = $"project_{Guid.NewGuid():N}";
         var tenant = await new TestTenant(servers, first + suffix).AddEvaluation(id).AddEvaluation("more").AppendAsync();
@@ -151,7 +156,8 @@ public sealed class LedgerTests(TestServers servers) : IClassFixture<TestServers
     {
         var schema = $"counters \"{Guid.NewGuid():N}";
         await ExecuteAsync($"CREATE SCHEMA {Sql.Quote(schema)}");
-        await ExecuteAsync($"""CREATE TABLE {Sql.Quote(schema)}."TenantDailyBillableEvents" (LIKE public."TenantDailyBillableEvents" INCLUDING ALL)""");
+        await ExecuteAsync(
+            $"""CREATE TABLE {Sql.Quote(schema)}."TenantDailyBillableEvents" (LIKE public."TenantDailyBillableEvents" INCLUDING ALL)""");
         var connections = new ReplayConnections(null, _ => null)
         {
             ClickHouseUrl = servers.ClickHouseUrl,
@@ -161,7 +167,8 @@ public sealed class LedgerTests(TestServers servers) : IClassFixture<TestServers
         var tenants = new List<TestTenant>();
         for (var i = 0; i < 4; i++) tenants.Add(await new TestTenant(servers).AddEvaluations(1).AppendAsync());
 
-        var outcomes = await Task.WhenAll(tenants.Select(tenant => ReplayOutcome.RunAsync(servers, BillableEvents, tenant, connections: connections)));
+        var outcomes = await Task.WhenAll(
+            tenants.Select(tenant => ReplayOutcome.RunAsync(servers, BillableEvents, tenant, connections: connections)));
 
         Assert.All(outcomes, outcome => outcome.ShouldSucceed());
         await using var command = servers.Postgres.CreateCommand($"SELECT count(*) FROM {Sql.Quote(schema)}.projection_replay_ledger");

@@ -58,7 +58,8 @@ public sealed class RebuildTests(TestServers servers) : IClassFixture<TestServer
 
         foreach (var action in (PreviousRunAction[])[PreviousRunAction.Resume, PreviousRunAction.Restart])
         {
-            (await ReplayOutcome.RunAsync(servers, BillableEvents, tenant, previousRun: action)).ShouldFailWith(ReplayError.RebuildInterrupted);
+            (await ReplayOutcome.RunAsync(servers, BillableEvents, tenant, previousRun: action))
+                .ShouldFailWith(ReplayError.RebuildInterrupted);
         }
 
         (await RebuildAsync(tenant)).ShouldSucceed();
@@ -89,7 +90,8 @@ public sealed class RebuildTests(TestServers servers) : IClassFixture<TestServer
     }
 
     private Task<ReplayOutcome> RebuildAsync(TestTenant tenant, Func<ReplayBoundary, CancellationToken, ValueTask>? probe = null) =>
-        ReplayOutcome.RunAsync(servers, BillableEvents, tenant, new ReplayOptions { AggregateBatchSize = 3, Probe = probe }, isRebuild: true);
+        ReplayOutcome.RunAsync(
+            servers, BillableEvents, tenant, new ReplayOptions { AggregateBatchSize = 3, Probe = probe }, isRebuild: true);
 
     private async Task CountAsync(TestTenant tenant, string date, int count)
     {
