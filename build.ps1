@@ -114,7 +114,10 @@ function Invoke-PesterTest {
         $result = Invoke-Pester -Configuration $settings
 
         # In the words of the .NET tests, so that one can add them up.
-        "  total: $($result.TotalCount)", "  failed: $($result.FailedCount)", "  succeeded: $($result.PassedCount)", "  skipped: $($result.SkippedCount)"
+        "  total: $($result.TotalCount)",
+            "  failed: $($result.FailedCount)",
+            "  succeeded: $($result.PassedCount)",
+            "  skipped: $($result.SkippedCount)"
         exit [int]($result.Result -ne 'Passed')
     }
     $null = New-Item -ItemType Directory -Force $out
@@ -145,7 +148,8 @@ function Invoke-Package {
     'ProjectionReplay.psd1', 'README.md', 'CHANGELOG.md', 'LICENSE', '.env.example' |
         ForEach-Object { Copy-Item (Join-Path $PSScriptRoot $_) (Join-Path $module $_) }
     Copy-Item (Join-Path $PSScriptRoot 'docs/*') (Join-Path $module 'docs') -Include *.md, *.yaml, *.svg -Exclude about_*
-    $notices = & (Join-Path $PSScriptRoot 'packaging/New-ThirdPartyNotice.ps1') -Module $module -Assets (Join-Path $project 'obj/project.assets.json')
+    $assets = Join-Path $project 'obj/project.assets.json'
+    $notices = & (Join-Path $PSScriptRoot 'packaging/New-ThirdPartyNotice.ps1') -Module $module -Assets $assets
     [System.IO.File]::WriteAllText((Join-Path $module 'THIRD-PARTY-NOTICES.txt'), $notices)
 
     # Of PowerShell itself, as is the check of the manifest that it makes.
@@ -156,7 +160,8 @@ function Invoke-Package {
 
 function Invoke-Clean {
     # Not all of bin and obj: only those that belong to a project.
-    Get-ChildItem (Join-Path $PSScriptRoot 'src'), (Join-Path $PSScriptRoot 'tests'), (Join-Path $PSScriptRoot 'samples'), (Join-Path $PSScriptRoot 'bench') -Recurse -Filter *.csproj |
+    $folders = 'src', 'tests', 'samples', 'bench' | ForEach-Object { Join-Path $PSScriptRoot $_ }
+    Get-ChildItem $folders -Recurse -Filter *.csproj |
         ForEach-Object { Join-Path $_.DirectoryName 'bin'; Join-Path $_.DirectoryName 'obj' } |
         Where-Object { Test-Path $_ } |
         Remove-Item -Recurse -Force

@@ -18,7 +18,9 @@ internal static class Discovery
             var measured = await ChildProcess.MeasureAsync(sandbox, projection, new MeasureOptions(rounds) { IsDryRun = true });
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{projection}: {measured.Aggregates:N0} aggregates of {measured.Events:N0} events found in {Measurement.Median(measured.Replay):0.00} s (median of {measured.Replay.Count}), {measured.PeakMegabytes:N0} MB peak"));
+                $"{projection}: {measured.Aggregates:N0} aggregates of {measured.Events:N0} events found in "
+                    + $"{Measurement.Median(measured.Replay):0.00} s (median of {measured.Replay.Count}), "
+                    + $"{measured.PeakMegabytes:N0} MB peak"));
         }
     }
 }

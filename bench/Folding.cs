@@ -21,18 +21,24 @@ internal static class Folding
             ?? throw new ArgumentException($"{projectionName} folds no spans.", nameof(projectionName));
         var payloads = SampleSpans.Make(spans, SpansPerTrace);
         var all = Measure(projection, spanType, payloads, rounds);
+        var (size, kinds) = (payloads.Average(payload => payload.Length), SampleSpans.Styles.Count);
+        var rates = string.Join(" ", all.Rates.Select(rate => rate.ToString("N0", CultureInfo.InvariantCulture)));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"""
-            {projectionName}, {spans:N0} spans of {payloads.Average(payload => payload.Length):N0} bytes in {SampleSpans.Styles.Count} styles, {SpansPerTrace} to a trace, {rounds} rounds, one thread
-            fold    {all.Rate,12:N0} spans per second of processor time   ({string.Join(" ", all.Rates.Select(rate => rate.ToString("N0", CultureInfo.InvariantCulture)))})
+            {projectionName}, {spans:N0} spans of {size:N0} bytes in {kinds} styles, {SpansPerTrace} to a trace, {rounds} rounds, one thread
+            fold    {all.Rate,12:N0} spans per second of processor time   ({rates})
             memory  {all.Allocated,12:N0} bytes allocated per span
             """));
         foreach (var (style, number) in SampleSpans.Styles.Select((style, number) => (style, number)))
         {
-            var ofStyle = payloads.Chunk(SpansPerTrace).Where((_, trace) => trace % SampleSpans.Styles.Count == number).SelectMany(trace => trace).ToList();
+            var ofStyle = payloads.Chunk(SpansPerTrace)
+                .Where((_, trace) => trace % SampleSpans.Styles.Count == number)
+                .SelectMany(trace => trace)
+                .ToList();
             var measured = Measure(projection, spanType, ofStyle, rounds);
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"  {style,-14}{measured.Rate,8:N0} spans/s, {ofStyle.Average(payload => payload.Length):N0} bytes each, {measured.Allocated:N0} bytes allocated"));
+                $"  {style,-14}{measured.Rate,8:N0} spans/s, {ofStyle.Average(payload => payload.Length):N0} bytes each, "
+                    + $"{measured.Allocated:N0} bytes allocated"));
         }
     }
 

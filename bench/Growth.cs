@@ -20,7 +20,8 @@ internal static class Growth
             points.Add((measured.Events, 1e6 / measured.ReplayRate));
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"| {measured.Events:N0} | {1e6 / measured.RawRate:0.00} | {1e6 / measured.ReplayRate:0.00} | {measured.ReplayRate / measured.RawRate:0.00} | {measured.PeakMegabytes:N0} |"));
+                $"| {measured.Events:N0} | {1e6 / measured.RawRate:0.00} | {1e6 / measured.ReplayRate:0.00} "
+                    + $"| {measured.ReplayRate / measured.RawRate:0.00} | {measured.PeakMegabytes:N0} |"));
         }
 
         if (chart is not null) await File.WriteAllTextAsync(chart, GrowthChart.Draw(projection, points));

@@ -21,7 +21,8 @@ internal static class GrowthChart
         double Y(double seconds) => Height - Bottom - ((Height - Top - Bottom) * seconds / top);
 
         var svg = new StringBuilder();
-        Line($"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {Width} {Height}" font-family="sans-serif" font-size="12" role="img">""");
+        const string Look = "font-family=\"sans-serif\" font-size=\"12\" role=\"img\"";
+        Line($"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {Width} {Height}" {Look}>""");
         Line($"""<title>Seconds to replay a million events of {projection}, by the size of the log</title>""");
         Line($"""<rect width="{Width}" height="{Height}" fill="#fff"/>""");
         Line($"""<text x="{Left}" y="22" font-size="14">{projection}: seconds per million events, by the size of the log</text>""");
@@ -32,7 +33,9 @@ internal static class GrowthChart
             Line($"""<text x="{Left - 8}" y="{Y(seconds) + 4:0.#}" text-anchor="end">{seconds:0.##}</text>""");
         }
 
-        Line($"""<polyline fill="none" stroke="#1f6feb" stroke-width="2" points="{string.Join(" ", points.Select(point => string.Create(CultureInfo.InvariantCulture, $"{X(point.Events):0.#},{Y(point.Seconds):0.#}")))}"/>""");
+        var line = string.Join(" ", points.Select(point =>
+            string.Create(CultureInfo.InvariantCulture, $"{X(point.Events):0.#},{Y(point.Seconds):0.#}")));
+        Line($"""<polyline fill="none" stroke="#1f6feb" stroke-width="2" points="{line}"/>""");
         foreach (var (events, seconds) in points)
         {
             Line($"""<circle cx="{X(events):0.#}" cy="{Y(seconds):0.#}" r="4" fill="#1f6feb"/>""");

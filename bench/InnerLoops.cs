@@ -56,7 +56,8 @@ public class InnerLoops : IDisposable
     [GlobalSetup]
     public void Prepare()
     {
-        _run = ProjectionCatalog.BuiltIn.Get("evaluationState").Projection.OpenRun(new StoreConnections(() => _nowhere, () => _nowhereElse));
+        var projection = ProjectionCatalog.BuiltIn.Get("evaluationState").Projection;
+        _run = projection.OpenRun(new StoreConnections(() => _nowhere, () => _nowhereElse));
         using var rows = new RowBinaryWriter();
         for (var i = 0; i < Count; i++)
         {
@@ -134,12 +135,28 @@ public class InnerLoops : IDisposable
         return rows.WrittenCount;
     }
 
-    private static string Payload(int step) => step switch
+    private static string Payload(int step)
     {
-        0 => """{"evaluationId":"eval_0001","evaluatorId":"evaluator_7","evaluatorType":"llm_judge","evaluatorName":"Answer relevancy","traceId":"trace_0123456789abcdef","isGuardrail":false,"metadata":{"source":"sdk","version":"1.4.2","host":"worker-17"}}""",
-        1 => """{"evaluationId":"eval_0001","evaluatorId":"evaluator_7","evaluatorType":"llm_judge","startedBy":"worker-17","attempt":1,"metadata":{"source":"sdk","version":"1.4.2","host":"worker-17","region":"eu-central-1","queue":"evaluations"}}""",
-        _ => """{"evaluationId":"eval_0001","status":"processed","score":0.25,"passed":true,"label":"good","details":"The answer keeps to what was asked, and says so in one sentence.","costs":{"amount":0.00042,"currency":"USD"},"durationMs":1234}""",
-    };
+        var lines = step switch
+        {
+            0 => """
+                {"evaluationId":"eval_0001","evaluatorId":"evaluator_7","evaluatorType":"llm_judge",
+                "evaluatorName":"Answer relevancy","traceId":"trace_0123456789abcdef","isGuardrail":false,
+                "metadata":{"source":"sdk","version":"1.4.2","host":"worker-17"}}
+                """,
+            1 => """
+                {"evaluationId":"eval_0001","evaluatorId":"evaluator_7","evaluatorType":"llm_judge",
+                "startedBy":"worker-17","attempt":1,
+                "metadata":{"source":"sdk","version":"1.4.2","host":"worker-17","region":"eu-central-1","queue":"evaluations"}}
+                """,
+            _ => """
+                {"evaluationId":"eval_0001","status":"processed","score":0.25,"passed":true,"label":"good",
+                "details":"The answer keeps to what was asked, and says so in one sentence.",
+                "costs":{"amount":0.00042,"currency":"USD"},"durationMs":1234}
+                """,
+        };
+        return lines.ReplaceLineEndings("");
+    }
 
     private ReplayEvent Event(int step) => new()
     {

@@ -35,14 +35,16 @@ try {
 [System.Management.Automation.Cmdlet("Get", "Nothing")]
 public sealed class GetNothingCommand : System.Management.Automation.PSCmdlet { }
 '@
-    New-ModuleManifest $empty -RootModule Empty.dll -CmdletsToExport Get-Nothing -FunctionsToExport @() -AliasesToExport @() -VariablesToExport @()
+    $nothing = @{ FunctionsToExport = @(); AliasesToExport = @(); VariablesToExport = @() }
+    New-ModuleManifest $empty -RootModule Empty.dll -CmdletsToExport Get-Nothing @nothing
 
     $candidates = @([pscustomobject]@{ Path = $empty; First = 'Get-Nothing' }) +
         ($Module | ForEach-Object { [pscustomobject]@{ Path = (Resolve-Path $_).Path; First = 'Get-ReplayProjection' } })
     $results = foreach ($round in 0..$Rounds) {
         foreach ($candidate in $candidates) {
-            $script = "`$watch = [System.Diagnostics.Stopwatch]::StartNew(); Import-Module '$($candidate.Path)'; `$imported = `$watch.Elapsed; " +
-                "`$null = $($candidate.First); '{0:r} {1:r}' -f `$imported.TotalMilliseconds, (`$watch.Elapsed - `$imported).TotalMilliseconds"
+            $script = "`$watch = [System.Diagnostics.Stopwatch]::StartNew(); Import-Module '$($candidate.Path)'; " +
+                "`$imported = `$watch.Elapsed; `$null = $($candidate.First); " +
+                "'{0:r} {1:r}' -f `$imported.TotalMilliseconds, (`$watch.Elapsed - `$imported).TotalMilliseconds"
             $import, $first = [double[]] ((& (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command $script) -split ' ')
 
             # The first round fills the file system's cache.

@@ -25,7 +25,9 @@ internal static class Measuring
         var (idle, allocated) = (Environment.WorkingSet, GC.GetTotalAllocatedBytes());
         for (var round = 0; round < options.Rounds; round++)
         {
-            string[] tenants = options.Tenants == 1 ? [ChildProcess.Tenant] : [.. Enumerable.Range(0, options.Tenants).Select(number => $"tenant{number}")];
+            string[] tenants = options.Tenants == 1
+                ? [ChildProcess.Tenant]
+                : [.. Enumerable.Range(0, options.Tenants).Select(number => $"tenant{number}")];
             await EmptyAsync(target, projection.Definition);
             if (!options.IsDryRun) raw.Add(await ReadRawAsync(target, projection.Definition, tenants));
             var (ownBefore, enginesBefore) = (Environment.CpuUsage.TotalTime.TotalSeconds, CpuSeconds(target.EnginesProcessId));
@@ -83,7 +85,8 @@ internal static class Measuring
         var messages = new ReplayMessages();
         var listening = ListenAsync(messages);
         var plan = default(ReplayPlan);
-        await using (var run = await new ReplayEngine(connections).PrepareAsync(request, options.IsDryRun, messages, CancellationToken.None))
+        var engine = new ReplayEngine(connections);
+        await using (var run = await engine.PrepareAsync(request, options.IsDryRun, messages, CancellationToken.None))
         {
             plan = run.Plan;
             if (!options.IsDryRun) await run.ExecuteAsync(PreviousRunAction.Refuse, CancellationToken.None);
@@ -112,11 +115,14 @@ internal static class Measuring
 
     private static async Task<double> ReadRawAsync(MeasureTarget target, ProjectionDefinition definition, string[] tenants)
     {
+        var payload = definition.Columns.HasFlag(EventColumns.Payload) ? ", EventPayload" : "";
+        var eventTypes = string.Join(", ", definition.EventTypes.Select(Literal));
+        var aggregateTypes = string.Join(", ", definition.AggregateTypes.Select(Literal));
         var sql = $"""
-            SELECT AggregateId, EventId, EventType, EventTimestamp, EventOccurredAt{(definition.Columns.HasFlag(EventColumns.Payload) ? ", EventPayload" : "")}
+            SELECT AggregateId, EventId, EventType, EventTimestamp, EventOccurredAt{payload}
             FROM event_log
-            WHERE TenantId IN ({string.Join(", ", tenants.Select(Literal))}) AND EventType IN ({string.Join(", ", definition.EventTypes.Select(Literal))})
-              {(definition.AggregateTypes.Count > 0 ? $"AND AggregateType IN ({string.Join(", ", definition.AggregateTypes.Select(Literal))})" : "")}
+            WHERE TenantId IN ({string.Join(", ", tenants.Select(Literal))}) AND EventType IN ({eventTypes})
+              {(definition.AggregateTypes.Count > 0 ? $"AND AggregateType IN ({aggregateTypes})" : "")}
             ORDER BY TenantId, AggregateType, AggregateId, EventTimestamp, EventId
             FORMAT RowBinary
             """;
@@ -141,7 +147,8 @@ internal static class Measuring
     {
         var url = new Uri(target.ClickHouseUrl);
         using var content = new StringContent(sql);
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://{url.Host}:{url.Port}/?database={url.AbsolutePath.Trim('/')}") { Content = content };
+        var address = $"http://{url.Host}:{url.Port}/?database={url.AbsolutePath.Trim('/')}";
+        using var request = new HttpRequestMessage(HttpMethod.Post, address) { Content = content };
         var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         return response.EnsureSuccessStatusCode();
     }
@@ -188,9 +195,16 @@ internal static class Measuring
         var ticks = new Dictionary<int, (int Parent, long Ticks)>();
         foreach (var directory in Directory.EnumerateDirectories("/proc"))
         {
-            if (!int.TryParse(Path.GetFileName(directory), CultureInfo.InvariantCulture, out var id) || ReadStat(directory) is not { } stat) continue;
+            if (!int.TryParse(Path.GetFileName(directory), CultureInfo.InvariantCulture, out var id)
+                || ReadStat(directory) is not { } stat)
+            {
+                continue;
+            }
+
             var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-            ticks[id] = (int.Parse(fields[1], CultureInfo.InvariantCulture), fields[11..15].Sum(field => long.Parse(field, CultureInfo.InvariantCulture)));
+            ticks[id] = (
+                int.Parse(fields[1], CultureInfo.InvariantCulture),
+                fields[11..15].Sum(field => long.Parse(field, CultureInfo.InvariantCulture)));
         }
 
         return (double)Sum(processId) / TicksPerSecond;
@@ -225,8 +239,15 @@ internal static class Measuring
             lock (_lock)
             {
                 var at = (boundary.Batch, boundary.Phase);
-                if (boundary.IsBefore) _entered[at] = now;
-                else CollectionsMarshal.GetValueRefOrAddDefault(Seconds, boundary.Phase.ToString(), out _) += Stopwatch.GetElapsedTime(_entered[at], now).TotalSeconds;
+                if (boundary.IsBefore)
+                {
+                    _entered[at] = now;
+                }
+                else
+                {
+                    CollectionsMarshal.GetValueRefOrAddDefault(Seconds, boundary.Phase.ToString(), out _) +=
+                        Stopwatch.GetElapsedTime(_entered[at], now).TotalSeconds;
+                }
             }
 
             return ValueTask.CompletedTask;

@@ -10,7 +10,11 @@ switch (args)
             new MeasureOptions(Number(rest, 2, 5), Number(rest, 3, 0), Number(rest, 4, 0)));
         return 0;
     case ["growth", .. var rest]:
-        await Growth.RunAsync(rest is [var grown, ..] ? grown : "evaluationState", Number(rest, 1, 3_000_000), Number(rest, 2, 3), rest.ElementAtOrDefault(3));
+        await Growth.RunAsync(
+            rest is [var grown, ..] ? grown : "evaluationState",
+            Number(rest, 1, 3_000_000),
+            Number(rest, 2, 3),
+            rest.ElementAtOrDefault(3));
         return 0;
     case ["sweep", .. var rest]:
         await Sweep.RunAsync(rest is [var swept, ..] ? swept : "evaluationState", Number(rest, 1, 1_000_000), Number(rest, 2, 3));

@@ -10,7 +10,8 @@ internal static class SampleSpans
     /// <summary>When the first span starts, ms since 1970 UTC.</summary>
     public const long Start = 1_768_000_000_000;
 
-    private const string Sentence = "The invoice was paid on Monday, and the customer asks \\\"why\\\" it is still shown as open in the portal. ";
+    private const string Sentence =
+        "The invoice was paid on Monday, and the customer asks \\\"why\\\" it is still shown as open in the portal. ";
 
     private static readonly Func<int, (string Scope, string Name, string Attributes, string Events)>[] Makers =
         [LangWatch, GenAi, OpenInference, Vercel, Strands, Traceloop, Indexed];
@@ -32,8 +33,17 @@ internal static class SampleSpans
         var start = Start + (number * 37L);
         var parent = isRoot ? "null" : "\"0123456789abcdef\"";
         return $$"""
-            {"span":{"traceId":"{{TraceId(trace)}}","spanId":"{{number:x16}}","traceState":null,"parentSpanId":{{parent}},"name":"{{name}}","kind":1,"startTimeUnixNano":"{{start}}000000","endTimeUnixNano":"{{start + 1200}}000000","attributes":[{{attributes}},{{Text("code.function", "answer")}},{{Text("thread.name", "MainThread")}},{{Number("thread.id", 140_245)}}],"events":[{{events.Replace("TIME", $"\"{start + 300}000000\"", StringComparison.Ordinal)}}],"links":[],"status":{"code":1},"droppedAttributesCount":0,"droppedEventsCount":0,"droppedLinksCount":0},"resource":{"attributes":[{{Text("service.name", "shop-assistant")}},{{Text("telemetry.sdk.name", "opentelemetry")}},{{Text("telemetry.sdk.language", "python")}},{{Text("telemetry.sdk.version", "1.30.1")}},{{Text("deployment.environment", "production")}},{{Text("team", "billing")}}]},"instrumentationScope":{"name":"{{scope}}","version":"1.0.0"},"piiRedactionLevel":"ESSENTIAL"}
-            """;
+            {"span":{"traceId":"{{TraceId(trace)}}","spanId":"{{number:x16}}","traceState":null,"parentSpanId":{{parent}},
+            "name":"{{name}}","kind":1,"startTimeUnixNano":"{{start}}000000","endTimeUnixNano":"{{start + 1200}}000000",
+            "attributes":[{{attributes}},{{Text("code.function", "answer")}},
+            {{Text("thread.name", "MainThread")}},{{Number("thread.id", 140_245)}}],
+            "events":[{{events.Replace("TIME", $"\"{start + 300}000000\"", StringComparison.Ordinal)}}],"links":[],
+            "status":{"code":1},"droppedAttributesCount":0,"droppedEventsCount":0,"droppedLinksCount":0},
+            "resource":{"attributes":[{{Text("service.name", "shop-assistant")}},{{Text("telemetry.sdk.name", "opentelemetry")}},
+            {{Text("telemetry.sdk.language", "python")}},{{Text("telemetry.sdk.version", "1.30.1")}},
+            {{Text("deployment.environment", "production")}},{{Text("team", "billing")}}]},
+            "instrumentationScope":{"name":"{{scope}}","version":"1.0.0"},"piiRedactionLevel":"ESSENTIAL"}
+            """.ReplaceLineEndings("");
     }
 
     private static (string, string, string, string) LangWatch(int number) => ("langwatch", "answer", List(
@@ -57,16 +67,17 @@ internal static class SampleSpans
         Text("gen_ai.input.messages", Chat("user", 6)),
         Text("gen_ai.output.messages", Chat("assistant", 3))), """{"name":"gen_ai.content.chunk","timeUnixNano":TIME,"attributes":[]}""");
 
-    private static (string, string, string, string) OpenInference(int number) => ("openinference.instrumentation.langchain", "ChatOpenAI", List(
-        Text("openinference.span.kind", "LLM"),
-        Text("llm.model_name", "claude-sonnet-4"),
-        Text("llm.invocation_parameters", """{"temperature":0.2,"max_tokens":1024}"""),
-        Text("session.id", "session_1"),
-        Text("user.id", "user_1"),
-        Text("input.value", $$"""{"messages":{{Chat("user", 5)}}}"""),
-        Text("output.value", $"{Words(4)} {number}"),
-        Number("gen_ai.usage.prompt_tokens", 400),
-        Number("gen_ai.usage.completion_tokens", 80)), "");
+    private static (string, string, string, string) OpenInference(int number) =>
+        ("openinference.instrumentation.langchain", "ChatOpenAI", List(
+            Text("openinference.span.kind", "LLM"),
+            Text("llm.model_name", "claude-sonnet-4"),
+            Text("llm.invocation_parameters", """{"temperature":0.2,"max_tokens":1024}"""),
+            Text("session.id", "session_1"),
+            Text("user.id", "user_1"),
+            Text("input.value", $$"""{"messages":{{Chat("user", 5)}}}"""),
+            Text("output.value", $"{Words(4)} {number}"),
+            Number("gen_ai.usage.prompt_tokens", 400),
+            Number("gen_ai.usage.completion_tokens", 80)), "");
 
     private static (string, string, string, string) Vercel(int number) => ("ai", "ai.generateText.doGenerate", List(
         Text("ai.model", """{"id":"gpt-4o-mini","provider":"openai.chat"}"""),
@@ -85,11 +96,12 @@ internal static class SampleSpans
             Happened("gen_ai.user.message", Text("content", $$"""[{"text":"{{Words(3)}}"}]""")),
             Happened("gen_ai.choice", $"{Text("message", $$"""[{"text":"{{Words(2)}}"}]""")},{Text("finish_reason", "end_turn")}")));
 
-    private static (string, string, string, string) Traceloop(int number) => ("opentelemetry.instrumentation.langchain", "agent.workflow", List(
-        Text("traceloop.span.kind", "agent"),
-        Text("traceloop.workflow.name", "support"),
-        Text("traceloop.entity.input", $$"""{"messages":{{Chat("user", 5)}}}"""),
-        Text("traceloop.entity.output", $$"""{"outputs":"{{Words(4)}} {{number}}"}""")), "");
+    private static (string, string, string, string) Traceloop(int number) =>
+        ("opentelemetry.instrumentation.langchain", "agent.workflow", List(
+            Text("traceloop.span.kind", "agent"),
+            Text("traceloop.workflow.name", "support"),
+            Text("traceloop.entity.input", $$"""{"messages":{{Chat("user", 5)}}}"""),
+            Text("traceloop.entity.output", $$"""{"outputs":"{{Words(4)}} {{number}}"}""")), "");
 
     private static (string, string, string, string) Indexed(int number) => ("opentelemetry.instrumentation.openai.v1", "openai.chat", List(
         Text("llm.request.type", "chat"),
@@ -110,11 +122,16 @@ internal static class SampleSpans
 
     private static string List(params string[] attributes) => string.Join(',', attributes);
 
-    private static string Happened(string name, string attributes) => $$"""{"name":"{{name}}","timeUnixNano":TIME,"attributes":[{{attributes}}]}""";
+    private static string Happened(string name, string attributes) =>
+        $$"""{"name":"{{name}}","timeUnixNano":TIME,"attributes":[{{attributes}}]}""";
 
-    private static string Text(string key, string value) => $$$"""{"key":"{{{key}}}","value":{"stringValue":{{{JsonSerializer.Serialize(value, RelaxedOptions)}}}}}""";
+    private static string Text(string key, string value) =>
+        $$$"""{"key":"{{{key}}}","value":{"stringValue":{{{JsonSerializer.Serialize(value, RelaxedOptions)}}}}}""";
 
     private static string Number(string key, int value) => $$$"""{"key":"{{{key}}}","value":{"intValue":"{{{value}}}"}}""";
 
-    private static JsonSerializerOptions RelaxedOptions { get; } = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static JsonSerializerOptions RelaxedOptions { get; } = new()
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 }

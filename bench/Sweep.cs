@@ -16,12 +16,15 @@ internal static class Sweep
         Console.WriteLine($"{projection}, {events:N0} events, {rounds} rounds, {Environment.ProcessorCount} cores");
         Console.WriteLine("| aggregates of a batch | concurrency | replay, events/s | ratio to raw | peak memory, MB |");
         Console.WriteLine("|---:|---:|---:|---:|---:|");
-        foreach (var options in BatchSizes.Select(size => new MeasureOptions(rounds, 0, size)).Concat(Concurrencies.Select(concurrency => new MeasureOptions(rounds, concurrency))))
+        var sizes = BatchSizes.Select(size => new MeasureOptions(rounds, 0, size));
+        var concurrencies = Concurrencies.Select(concurrency => new MeasureOptions(rounds, concurrency));
+        foreach (var options in sizes.Concat(concurrencies))
         {
             var measured = await ChildProcess.MeasureAsync(sandbox, projection, options);
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"| {Or(options.AggregateBatchSize)} | {Or(options.Concurrency)} | {measured.ReplayRate:N0} | {measured.ReplayRate / measured.RawRate:0.00} | {measured.PeakMegabytes:N0} |"));
+                $"| {Or(options.AggregateBatchSize)} | {Or(options.Concurrency)} | {measured.ReplayRate:N0} "
+                    + $"| {measured.ReplayRate / measured.RawRate:0.00} | {measured.PeakMegabytes:N0} |"));
         }
     }
 

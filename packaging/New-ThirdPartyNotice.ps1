@@ -33,9 +33,16 @@ function Get-Owner([hashtable] $Resolved) {
 }
 
 function Get-Package([hashtable] $Resolved, [string] $Library) {
-    $folder = $Resolved.packageFolders.Keys | ForEach-Object { Join-Path $_ $Resolved.libraries[$Library].path } | Where-Object { Test-Path $_ } | Select-Object -First 1
+    $folder = $Resolved.packageFolders.Keys |
+        ForEach-Object { Join-Path $_ $Resolved.libraries[$Library].path } |
+        Where-Object { Test-Path $_ } |
+        Select-Object -First 1
     $metadata = ([xml] (Get-Content -Raw (Join-Path $folder *.nuspec))).package.metadata
-    $field = { param($name) $node = $metadata.SelectSingleNode("*[local-name() = '$name']"); if ($node) { $node.InnerText.Trim() } else { '' } }
+    $field = {
+        param($name)
+        $node = $metadata.SelectSingleNode("*[local-name() = '$name']")
+        if ($node) { $node.InnerText.Trim() } else { '' }
+    }
     $expression = $metadata.SelectSingleNode("*[local-name() = 'license' and @type = 'expression']")
     $id = & $field id
     [pscustomobject]@{
@@ -45,9 +52,17 @@ function Get-Package([hashtable] $Resolved, [string] $Library) {
         Copyright = & $field copyright
         Project   = & $field projectUrl
         License   = if ($expression) { $expression.InnerText } else { $statedElsewhere[$id] }
-        Texts     = @(Get-ChildItem $folder -File | Where-Object Name -Match '^(LICENSE|NOTICE|THIRD-PARTY-NOTICES)(\.(txt|md))?$' | Sort-Object Name | ForEach-Object {
-                [pscustomobject]@{ Name = [IO.Path]::GetFileNameWithoutExtension($_).ToUpperInvariant(); Text = (Get-Content -Raw $_).ReplaceLineEndings("`n").Trim() }
-            })
+        Texts     = @(
+            Get-ChildItem $folder -File |
+                Where-Object Name -Match '^(LICENSE|NOTICE|THIRD-PARTY-NOTICES)(\.(txt|md))?$' |
+                Sort-Object Name |
+                ForEach-Object {
+                    [pscustomobject]@{
+                        Name = [IO.Path]::GetFileNameWithoutExtension($_).ToUpperInvariant()
+                        Text = (Get-Content -Raw $_).ReplaceLineEndings("`n").Trim()
+                    }
+                }
+        )
     }
 }
 
@@ -79,11 +94,22 @@ foreach ($package in $packages.Values) {
     $own = $package.Texts
     if (-not ($own | Where-Object Name -EQ LICENSE)) {
         $file = Join-Path $PSScriptRoot 'licenses' "$($package.License).txt"
-        if (-not (Test-Path $file)) { throw "Package $($package.Id) has the licence $($package.License), whose text is not in packaging/licenses." }
-        $own = @([pscustomobject]@{ Name = "$($package.License) LICENSE"; Text = (Get-Content -Raw $file).ReplaceLineEndings("`n").Trim("`n") }) + $own
+        if (-not (Test-Path $file)) {
+            throw "Package $($package.Id) has the licence $($package.License), whose text is not in packaging/licenses."
+        }
+        $stated = [pscustomobject]@{
+            Name = "$($package.License) LICENSE"
+            Text = (Get-Content -Raw $file).ReplaceLineEndings("`n").Trim("`n")
+        }
+        $own = @($stated) + $own
     }
     foreach ($text in $own) {
-        if (-not $texts.Contains($text.Text)) { $texts[$text.Text] = [pscustomobject]@{ Name = $text.Name; Packages = [System.Collections.Generic.List[string]]::new() } }
+        if (-not $texts.Contains($text.Text)) {
+            $texts[$text.Text] = [pscustomobject]@{
+                Name     = $text.Name
+                Packages = [System.Collections.Generic.List[string]]::new()
+            }
+        }
         $texts[$text.Text].Packages.Add($package.Id)
     }
 }
@@ -97,4 +123,10 @@ $body = foreach ($text in $texts.GetEnumerator()) {
     $text.Key
     ''
 }
-(@('Third-party notices for ProjectionReplay', '', 'The module ships these libraries as their packages have them. Their licences follow.', '') + $list + $body) -join "`n"
+$head = @(
+    'Third-party notices for ProjectionReplay'
+    ''
+    'The module ships these libraries as their packages have them. Their licences follow.'
+    ''
+)
+($head + $list + $body) -join "`n"

@@ -26,7 +26,9 @@ public sealed class SandboxHost : IAsyncDisposable
     private SandboxHost(SandboxDirectory directory) => _directory = directory;
 
     /// <summary><c>http://default:@127.0.0.1:PORT/langwatch</c>, or null when ClickHouse was not asked for.</summary>
-    public string? ClickHouseUrl => _clickHouse is null ? null : string.Create(CultureInfo.InvariantCulture, $"http://default:@127.0.0.1:{_clickHouse.Port}/{SandboxSchema.Database}");
+    public string? ClickHouseUrl => _clickHouse is null
+        ? null
+        : string.Create(CultureInfo.InvariantCulture, $"http://default:@127.0.0.1:{_clickHouse.Port}/{SandboxSchema.Database}");
 
     /// <summary><c>redis://127.0.0.1:PORT</c>, or null when Redis was not asked for.</summary>
     public string? RedisUrl => _redis is null ? null : string.Create(CultureInfo.InvariantCulture, $"redis://127.0.0.1:{_redis.Port}");
@@ -42,7 +44,9 @@ public sealed class SandboxHost : IAsyncDisposable
         try
         {
             // PostgreSQL takes longest and works in its own process, so the others start meanwhile.
-            var postgres = options.Engines.HasFlag(SandboxEngines.Postgres) ? host.StartPostgresAsync(options, cancellationToken) : Task.CompletedTask;
+            var postgres = options.Engines.HasFlag(SandboxEngines.Postgres)
+                ? host.StartPostgresAsync(options, cancellationToken)
+                : Task.CompletedTask;
             try
             {
                 if (options.Engines.HasFlag(SandboxEngines.ClickHouse))

@@ -56,7 +56,9 @@ internal static class SandboxEnginesText
         foreach (var name in list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
             var known = Array.Find(s_names, known => string.Equals(known.Name, name, StringComparison.Ordinal));
-            engines |= known.Engine != SandboxEngines.None ? known.Engine : throw new FormatException($"--engines: there is no engine '{name}'.");
+            engines |= known.Engine != SandboxEngines.None
+                ? known.Engine
+                : throw new FormatException($"--engines: there is no engine '{name}'.");
         }
         return engines;
     }

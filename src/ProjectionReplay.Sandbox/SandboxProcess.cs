@@ -52,9 +52,14 @@ public sealed class SandboxProcess : IAsyncDisposable
         SandboxOptions? options = null, TimeSpan? timeout = null, CancellationToken cancellationToken = default) =>
         StartAsync([], options, timeout, cancellationToken);
 
-    /// <summary>The same by another program, which takes a command line as its last arguments and runs it in its own place, as <c>env</c> does.</summary>
+    /// <summary>
+    /// The same by another program, which takes a command line as its last arguments and runs it in its own place, as <c>env</c> does.
+    /// </summary>
     internal static async Task<SandboxProcess> StartAsync(
-        IReadOnlyList<string> launcher, SandboxOptions? options = null, TimeSpan? timeout = null, CancellationToken cancellationToken = default)
+        IReadOnlyList<string> launcher,
+        SandboxOptions? options = null,
+        TimeSpan? timeout = null,
+        CancellationToken cancellationToken = default)
     {
         var sandbox = new SandboxProcess(new Process { StartInfo = StartInfo(launcher, options ?? new SandboxOptions()) });
         sandbox._process.ErrorDataReceived += (_, line) => sandbox.Keep(line.Data);
@@ -125,8 +130,9 @@ public sealed class SandboxProcess : IAsyncDisposable
         }
 
         await _process.WaitForExitAsync(cancellationToken);
-        throw new SandboxException(
-            string.Create(CultureInfo.InvariantCulture, $"The sandbox ended with exit code {_process.ExitCode} before it was ready. It said:\n{Errors}"));
+        throw new SandboxException(string.Create(
+            CultureInfo.InvariantCulture,
+            $"The sandbox ended with exit code {_process.ExitCode} before it was ready. It said:\n{Errors}"));
     }
 
     private void Keep(string? line)

@@ -9,7 +9,9 @@ internal static class Screen
     private const int WidthOfFiles = 100;
     private const int Narrowest = 40;
 
-    /// <summary>The characters of a line. The last column stays free: there are terminals that begin a new line when it is filled.</summary>
+    /// <summary>
+    /// The characters of a line. The last column stays free: there are terminals that begin a new line when it is filled.
+    /// </summary>
     public static int Width => Console.IsOutputRedirected ? WidthOfFiles : Math.Max(Narrowest, Console.WindowWidth - 1);
 
     /// <summary>Breaks lines that are too long, between words. A word that is too long itself, such as a path, stays whole.</summary>

@@ -90,7 +90,13 @@ Describe 'Clear-ReplayMarker' {
 
     It 'leaves the markers of a run at work, unless forced' {
         $null = Send-Redis $sandbox HSET, 'projection-replay:cutoff:evaluationState', "${tenant}:evaluation:busy", 'pending'
-        $holder = @{ run = 'r'; host = 'elsewhere'; processId = 7; processStarted = [datetime]::UtcNow; since = [datetime]::UtcNow } | ConvertTo-Json -Compress
+        $holder = @{
+            run            = 'r'
+            host           = 'elsewhere'
+            processId      = 7
+            processStarted = [datetime]::UtcNow
+            since          = [datetime]::UtcNow
+        } | ConvertTo-Json -Compress
         $null = Send-Redis $sandbox SET, "projection-replay:lock:evaluationState:$tenant", $holder, EX, 60
 
         { Clear-ReplayMarker evaluationState -Confirm:$false -ErrorAction SilentlyContinue } |
@@ -100,7 +106,8 @@ Describe 'Clear-ReplayMarker' {
     }
 
     It 'says what to do about a server that is not there' {
-        { Clear-ReplayMarker evaluationState -RedisUrl redis://:secret@127.0.0.1:1 -Confirm:$false } | Should -Throw '*REDIS_URL*' -ErrorId 'RedisUnavailable,*'
+        { Clear-ReplayMarker evaluationState -RedisUrl redis://:secret@127.0.0.1:1 -Confirm:$false } |
+            Should -Throw '*REDIS_URL*' -ErrorId 'RedisUnavailable,*'
         $Error[0].Exception.Message | Should -Not -Match 'secret'
     }
 }

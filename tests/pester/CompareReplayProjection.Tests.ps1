@@ -33,7 +33,13 @@ Describe 'Compare-ReplayProjection' {
         Pop-Location
     }
 
-    It 'says what is missing, and after a replay nothing, for <_>' -ForEach evaluationState, experimentRunState, traceSummary, tenantDailyBillableEvents, tenantDailyEventStats {
+    It 'says what is missing, and after a replay nothing, for <_>' -ForEach @(
+        'evaluationState'
+        'experimentRunState'
+        'traceSummary'
+        'tenantDailyBillableEvents'
+        'tenantDailyEventStats'
+    ) {
         $before = Compare-ReplayProjection $_ $tenant
         $before.Kind | Sort-Object -Unique | Should -Be Missing
         if ($before[0].AggregateId) {
@@ -48,7 +54,8 @@ Describe 'Compare-ReplayProjection' {
     }
 
     It 'tells a row that was changed behind its back, which a replay of its aggregate alone mends' {
-        Invoke-ClickHouse "INSERT INTO evaluation_states SELECT * REPLACE ('changed' AS Label, UpdatedAt + 1 AS UpdatedAt) FROM evaluation_states FINAL WHERE TenantId = '$tenant' ORDER BY EvaluationId LIMIT 1"
+        Invoke-ClickHouse ("INSERT INTO evaluation_states SELECT * REPLACE ('changed' AS Label, UpdatedAt + 1 AS UpdatedAt) " +
+            "FROM evaluation_states FINAL WHERE TenantId = '$tenant' ORDER BY EvaluationId LIMIT 1")
 
         $difference = Compare-ReplayProjection evaluationState $tenant
 
@@ -77,7 +84,8 @@ Describe 'Compare-ReplayProjection' {
     It 'takes projections from the pipeline, and a failure ends a script with 1' {
         Get-ReplayProjection evaluation*, experiment* | Compare-ReplayProjection -TenantId $tenant | Should -BeNullOrEmpty
 
-        $null = pwsh -NoProfile -NonInteractive -Command "Import-Module '$manifest'; Compare-ReplayProjection tenantDailyBillableEvents $tenant -Sample 5" 2>&1
+        $command = "Import-Module '$manifest'; Compare-ReplayProjection tenantDailyBillableEvents $tenant -Sample 5"
+        $null = pwsh -NoProfile -NonInteractive -Command $command 2>&1
         $LASTEXITCODE | Should -Be 1
     }
 

@@ -22,9 +22,14 @@ BeforeDiscovery {
         'inner'                                            = ('inner', '--list', 'flat'), 'InnerLoops\.FoldEvent'
         'fold traceSummary'                                = ('fold', 'traceSummary', '1000', '1'), 'traceSummary'
     }
-    $benchmarks = [regex]::Matches((Get-Content (Join-Path $root 'docs/performance.md') -Raw), '(?m)^dotnet run -c Release --project bench -- (.*?)\r?$') | ForEach-Object {
+    $performance = Get-Content (Join-Path $root 'docs/performance.md') -Raw
+    $benchmarks = [regex]::Matches($performance, '(?m)^dotnet run -c Release --project bench -- (.*?)\r?$') | ForEach-Object {
         $given = $_.Groups[1].Value
-        @{ Given = $given; Arguments = $small.ContainsKey($given) ? $small[$given][0] : $null; Expected = $small.ContainsKey($given) ? $small[$given][1] : $null }
+        @{
+            Given     = $given
+            Arguments = $small.ContainsKey($given) ? $small[$given][0] : $null
+            Expected  = $small.ContainsKey($given) ? $small[$given][1] : $null
+        }
     }
 }
 
@@ -50,7 +55,9 @@ BeforeAll {
         $type = $context.LoadFromAssemblyName('Npgsql').GetType('Npgsql.NpgsqlConnection')
         $url = [uri] $sandbox.DATABASE_URL
         $user, $password = $url.UserInfo -split ':'
-        $connection = [Activator]::CreateInstance($type, "Host=$($url.Host);Port=$($url.Port);Username=$user;Password=$password;Database=$($url.AbsolutePath.Trim('/'))")
+        $database = $url.AbsolutePath.Trim('/')
+        $text = "Host=$($url.Host);Port=$($url.Port);Username=$user;Password=$password;Database=$database"
+        $connection = [Activator]::CreateInstance($type, $text)
         try {
             $connection.Open()
             $command = $connection.CreateCommand()
@@ -68,13 +75,21 @@ BeforeAll {
     Invoke-Postgres $sql[1].Groups[1].Value
 
     $null = Invoke-ClickHouse @'
-INSERT INTO event_log (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload) VALUES
-('project_demo1', 't1', 'ticket', 'ticket_1', '1780300800000:t1', 'support.ticket.opened', '1', 1780300800000, '{"subject":"It is slow"}'),
-('project_demo1', 't2', 'ticket', 'ticket_1', '1780304400000:t2', 'support.ticket.closed', '1', 1780304400000, '{"resolution":"faster now"}'),
-('project_demo1', 't3', 'ticket', 'ticket_2', '1780308000000:t3', 'support.ticket.opened', '1', 1780308000000, '{"subject":"It is too fast"}')
+INSERT INTO event_log
+(TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload) VALUES
+('project_demo1', 't1', 'ticket', 'ticket_1', '1780300800000:t1', 'support.ticket.opened', '1', 1780300800000,
+ '{"subject":"It is slow"}'),
+('project_demo1', 't2', 'ticket', 'ticket_1', '1780304400000:t2', 'support.ticket.closed', '1', 1780304400000,
+ '{"resolution":"faster now"}'),
+('project_demo1', 't3', 'ticket', 'ticket_2', '1780308000000:t3', 'support.ticket.opened', '1', 1780308000000,
+ '{"subject":"It is too fast"}')
 '@
 
-    $evaluation = (Invoke-ClickHouse "SELECT AggregateId FROM event_log WHERE TenantId = 'project_demo1' AND AggregateType = 'evaluation' LIMIT 1").Trim()
+    $one = "SELECT AggregateId FROM event_log WHERE TenantId = 'project_demo1' AND AggregateType = 'evaluation' LIMIT 1"
+    $evaluation = (Invoke-ClickHouse $one).Trim()
+    $sample = Get-ChildItem (Join-Path $root 'samples/TicketProjections/bin/*/net10.0/TicketProjections.dll') |
+        Sort-Object LastWriteTime |
+        Select-Object -Last 1
 
     # What stands for the reader's own in the documentation, and what stands for it here.
     $substitutes = [ordered]@{
@@ -86,7 +101,7 @@ INSERT INTO event_log (TenantId, IdempotencyKey, AggregateType, AggregateId, Eve
         "'https://user:pass@ch.example.com:8443/langwatch'"                                = "'$($sandbox.CLICKHOUSE_URL)'"
         "'redis://redis.example.com:6379'"                                                 = "'$($sandbox.REDIS_URL)'"
         '/var/log/replay'                                                                  = './logs'
-        'samples/TicketProjections/bin/Debug/net10.0/TicketProjections.dll'                = "$(Get-ChildItem (Join-Path $root 'samples/TicketProjections/bin/*/net10.0/TicketProjections.dll') | Sort-Object LastWriteTime | Select-Object -Last 1)"
+        'samples/TicketProjections/bin/Debug/net10.0/TicketProjections.dll'                = "$sample"
     }
 }
 
@@ -116,7 +131,12 @@ Describe '<Page>' -ForEach $pages {
 
     It 'runs line <Line>: <Title>' -ForEach $Blocks {
         foreach ($name in $substitutes.Keys) {
-            $Code = if ($name.StartsWith('(?m)')) { $Code -replace $name, $substitutes[$name] } else { $Code.Replace($name, $substitutes[$name]) }
+            $Code = if ($name.StartsWith('(?m)')) {
+                $Code -replace $name, $substitutes[$name]
+            }
+            else {
+                $Code.Replace($name, $substitutes[$name])
+            }
         }
 
         $shell = [powershell]::Create($runspace)
@@ -145,7 +165,10 @@ Describe 'Writing a projection' {
         $samples = (Get-ChildItem (Join-Path $root 'samples/TicketProjections') -File | Get-Content -Raw) -join "`n"
         $blocks = [regex]::Matches($page, '(?ms)^```(csharp|xml)\r?\n(.*?)^```')
         $blocks.Count | Should -Be 3
-        foreach ($block in $blocks) { $samples.Contains($block.Groups[2].Value.TrimEnd()) | Should -BeTrue -Because "the sample should have:`n$($block.Groups[2].Value)" }
+        foreach ($block in $blocks) {
+            $code = $block.Groups[2].Value
+            $samples.Contains($code.TrimEnd()) | Should -BeTrue -Because "the sample should have:`n$code"
+        }
     }
 }
 
@@ -188,9 +211,12 @@ Describe 'Troubleshooting' {
 
 Describe 'Links' {
     It 'lead somewhere' {
-        $broken = foreach ($page in Get-Item (Join-Path $root 'README.md'), (Join-Path $root 'docs/*.md'), (Join-Path $root 'docs/cmdlets/*.md')) {
+        $pages = 'README.md', 'docs/*.md', 'docs/cmdlets/*.md' | ForEach-Object { Join-Path $root $_ }
+        $broken = foreach ($page in Get-Item $pages) {
             foreach ($link in [regex]::Matches((Get-Content $page -Raw), '\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)')) {
-                if (-not (Test-Path -LiteralPath (Join-Path $page.DirectoryName $link.Groups[1].Value))) { "$($page.Name): $($link.Groups[1].Value)" }
+                if (-not (Test-Path -LiteralPath (Join-Path $page.DirectoryName $link.Groups[1].Value))) {
+                    "$($page.Name): $($link.Groups[1].Value)"
+                }
             }
         }
         $broken | Should -BeNullOrEmpty

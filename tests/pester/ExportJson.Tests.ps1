@@ -14,7 +14,8 @@ Describe 'Export-Json' {
     }
 
     It 'writes what ConvertFrom-Json reads back' {
-        $items = [pscustomobject]@{ Name = 'größe'; Size = 3; When = [datetime]::UtcNow.Date }, [pscustomobject]@{ Name = $null; Size = 1.5; When = $null }
+        $items = [pscustomobject]@{ Name = 'größe'; Size = 3; When = [datetime]::UtcNow.Date },
+            [pscustomobject]@{ Name = $null; Size = 1.5; When = $null }
         $items | Export-Json items.json
 
         $back = Get-Content items.json -Raw | ConvertFrom-Json
@@ -121,7 +122,9 @@ Describe 'Export-Json' {
     It 'splats, fills variables and is strict' {
         Set-StrictMode -Version Latest
         $arguments = @{ Path = 'items.json'; Depth = 1; Compress = $true; PassThru = $true }
-        $outer = Get-Process -Id $PID -PipelineVariable process | Export-Json @arguments -OutVariable written | ForEach-Object { $process.Id }
+        $outer = Get-Process -Id $PID -PipelineVariable process |
+            Export-Json @arguments -OutVariable written |
+            ForEach-Object { $process.Id }
 
         $outer | Should -Be $PID
         $written.Id | Should -Be $PID

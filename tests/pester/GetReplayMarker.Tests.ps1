@@ -52,7 +52,13 @@ Describe 'Get-ReplayMarker' {
 
     It 'names who is at work, shard by shard' {
         foreach ($shard in 1, 2) {
-            $holder = @{ run = 'r'; host = 'elsewhere'; processId = 40 + $shard; processStarted = [datetime]::UtcNow; since = [datetime]'2026-01-10T00:00:00Z' } | ConvertTo-Json -Compress
+            $holder = @{
+                run            = 'r'
+                host           = 'elsewhere'
+                processId      = 40 + $shard
+                processStarted = [datetime]::UtcNow
+                since          = [datetime]'2026-01-10T00:00:00Z'
+            } | ConvertTo-Json -Compress
             $null = Send-Redis $sandbox SET, "projection-replay:lock:evaluationState/$shard/2:t1", $holder, EX, 60
         }
 
@@ -77,14 +83,18 @@ Describe 'Get-ReplayMarker' {
     It 'goes into tables, CSV and JSON as it is' {
         $null = Send-Redis $sandbox HSET, 'projection-replay:cutoff:evaluationState', 't1:evaluation:e1', 'pending'
 
-        Get-ReplayMarker | Out-String -Width 200 | Should -Match 'Projection\s+TenantId\s+Pending\s+Cutoff\s+Completed\s+OldestAge\s+RunAtWork'
+        Get-ReplayMarker |
+            Out-String -Width 200 |
+            Should -Match 'Projection\s+TenantId\s+Pending\s+Cutoff\s+Completed\s+OldestAge\s+RunAtWork'
         Get-ReplayMarker -Detailed | Out-String -Width 200 | Should -Match 'evaluationState\s+t1\s+pending\s+evaluation:e1'
         (Get-ReplayMarker | ConvertTo-Json -Depth 4 | ConvertFrom-Json).Pending | Should -Be 1
         (Get-ReplayMarker -Detailed | ConvertTo-Csv | ConvertFrom-Csv).Aggregate | Should -Be 'evaluation:e1'
     }
 
     It 'ends with Select-Object' {
-        foreach ($n in 1..50) { $null = Send-Redis $sandbox HSET, 'projection-replay:cutoff:evaluationState', "t1:evaluation:e$n", 'pending' }
+        foreach ($n in 1..50) {
+            $null = Send-Redis $sandbox HSET, 'projection-replay:cutoff:evaluationState', "t1:evaluation:e$n", 'pending'
+        }
 
         Get-ReplayMarker -Detailed | Select-Object -First 3 | Should -HaveCount 3
     }

@@ -37,14 +37,18 @@ Describe 'Get-ReplayProjection' {
     }
 
     It 'sets $? to whether all names were there' {
-        pwsh -NoProfile -NonInteractive -Command "Import-Module '$manifest'; `$null = Get-ReplayProjection eval*; `$?; `$null = Get-ReplayProjection nope 2>`$null; `$?" | Should -Be 'True', 'False'
+        $command = "Import-Module '$manifest'; `$null = Get-ReplayProjection eval*; `$?; " +
+            "`$null = Get-ReplayProjection nope 2>`$null; `$?"
+        pwsh -NoProfile -NonInteractive -Command $command | Should -Be 'True', 'False'
     }
 
     It 'splats, and fills variables, in strict mode' {
         Set-StrictMode -Version Latest
         $arguments = @{ Name = 'evaluationState', 'traceSummary' }
 
-        Get-ReplayProjection @arguments -OutVariable all -PipelineVariable one | ForEach-Object { $one.Name } | Should -Be 'evaluationState', 'traceSummary'
+        Get-ReplayProjection @arguments -OutVariable all -PipelineVariable one |
+            ForEach-Object { $one.Name } |
+            Should -Be 'evaluationState', 'traceSummary'
         $all.Count | Should -Be 2
     }
 
@@ -57,7 +61,9 @@ Describe 'Get-ReplayProjection' {
     It 'finds the projections of an assembly in <_>' -ForEach 'plain', '[1] brackets', 'größe 日本' {
         if (-not $sample) { Set-ItResult -Skipped -Because 'the sample assembly is not built: run ./build.ps1 first' }
         $folder = [System.IO.Directory]::CreateDirectory((Join-Path $TestDrive $_)).FullName
-        Get-ChildItem (Split-Path $sample) -Filter *.dll | ForEach-Object { [System.IO.File]::Copy($_.FullName, (Join-Path $folder $_.Name), $true) }
+        Get-ChildItem (Split-Path $sample) -Filter *.dll | ForEach-Object {
+            [System.IO.File]::Copy($_.FullName, (Join-Path $folder $_.Name), $true)
+        }
         $script = @'
 param($manifest, $folder)
 Import-Module $manifest
@@ -68,7 +74,8 @@ Set-Location -LiteralPath $folder
 '@
         Set-Content (Join-Path $TestDrive 'find.ps1') $script
 
-        $sources = pwsh -NoProfile -NonInteractive -File (Join-Path $TestDrive 'find.ps1') $manifest $folder | Where-Object { $_ -ne 'built-in' }
+        $sources = pwsh -NoProfile -NonInteractive -File (Join-Path $TestDrive 'find.ps1') $manifest $folder |
+            Where-Object { $_ -ne 'built-in' }
 
         $sources | Should -Be (@(Join-Path $folder SampleProjections.dll) * 2)
     }

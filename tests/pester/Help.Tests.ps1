@@ -40,9 +40,11 @@ Describe 'The help of <_>' -ForEach $cmdlets {
             $topic.description.Text | Should -Not -BeNullOrEmpty -Because "-$($parameter.Name) should have help"
             $topic.required | Should -Be "$($uses.IsMandatory)" -Because $because
             $topic.position | Should -Be ($uses.Position -ge 0 ? "$($uses.Position)" : 'named') -Because $because
-            $topic.type.name | Should -Be ([Nullable]::GetUnderlyingType($parameter.ParameterType) ?? $parameter.ParameterType).Name -Because $because
+            $type = [Nullable]::GetUnderlyingType($parameter.ParameterType) ?? $parameter.ParameterType
+            $topic.type.name | Should -Be $type.Name -Because $because
             $topic.aliases | Should -Be ($parameter.Aliases ? $parameter.Aliases -join ', ' : 'none') -Because $because
-            $topic.pipelineInput.StartsWith('True') | Should -Be ($uses.ValueFromPipeline -or $uses.ValueFromPipelineByPropertyName) -Because $because
+            $topic.pipelineInput.StartsWith('True') |
+                Should -Be ($uses.ValueFromPipeline -or $uses.ValueFromPipelineByPropertyName) -Because $because
         }
     }
 
@@ -50,7 +52,9 @@ Describe 'The help of <_>' -ForEach $cmdlets {
         $help.syntax.syntaxItem | Should -HaveCount $command.ParameterSets.Count
         foreach ($item in $help.syntax.syntaxItem) {
             $names = $item.parameter.name | Sort-Object
-            $command.ParameterSets | Where-Object { -not (Compare-Object $names @($_.Parameters.Name | Where-Object { $_ -notin $common })) } | Should -HaveCount 1
+            $command.ParameterSets |
+                Where-Object { -not (Compare-Object $names @($_.Parameters.Name | Where-Object { $_ -notin $common })) } |
+                Should -HaveCount 1
         }
     }
 
@@ -63,7 +67,9 @@ Describe 'The help of <_>' -ForEach $cmdlets {
             foreach ($call in $script.FindAll({ $args[0] -is [System.Management.Automation.Language.CommandAst] }, $true)) {
                 $known = Get-Command $call.GetCommandName()
                 if ($known.CommandType -in 'Alias') { $known = $known.ResolvedCommand }
-                $used = $call.CommandElements | Where-Object { $_ -is [System.Management.Automation.Language.CommandParameterAst] } | ForEach-Object ParameterName
+                $used = $call.CommandElements |
+                    Where-Object { $_ -is [System.Management.Automation.Language.CommandParameterAst] } |
+                    ForEach-Object ParameterName
                 $used | Where-Object { -not $known.Parameters.ContainsKey($_) -and $_ -notin $known.Parameters.Values.Aliases } |
                     Should -BeNullOrEmpty -Because "$($known.Name) should have every parameter that '$($example.title)' gives it"
             }

@@ -87,7 +87,9 @@ Describe 'A replay' {
     }
 
     It 'is asked for by the rows of a CSV file' {
-        'project_demo1', 'project_demo2' | ForEach-Object { [pscustomobject]@{ Projection = 'evaluationState'; TenantId = $_; Since = $since } } | Export-Csv runs.csv
+        'project_demo1', 'project_demo2' |
+            ForEach-Object { [pscustomobject]@{ Projection = 'evaluationState'; TenantId = $_; Since = $since } } |
+            Export-Csv runs.csv
 
         $done = Import-Csv runs.csv | Invoke-ProjectionReplay | Where-Object Step -EQ complete
 
@@ -147,13 +149,16 @@ Describe 'Invoke-ProjectionReplay in a script' {
         @{ How = '-Command'; Projection = 'evaluationState'; Code = 0 }
         @{ How = '-Command'; Projection = 'nope'; Code = 1 }
     ) {
-        $run = Invoke-Script "`$ErrorActionPreference = 'Stop'; Invoke-ProjectionReplay $Projection $tenant $since -Resume | Out-Null" -AsCommand:($How -eq '-Command')
+        $script = "`$ErrorActionPreference = 'Stop'; Invoke-ProjectionReplay $Projection $tenant $since -Resume | Out-Null"
+        $run = Invoke-Script $script -AsCommand:($How -eq '-Command')
 
         $run.ExitCode | Should -Be $Code
     }
 
     It 'never waits for an answer where nobody is: <_>' -ForEach '-Confirm', '; $ConfirmPreference = ''Low'';' {
-        $run = Invoke-Script "`$ErrorActionPreference = 'Stop'; $(if ($_ -like ';*') { $_ }) Invoke-ProjectionReplay evaluationState $tenant $since $(if ($_ -like '-*') { $_ })"
+        $before = if ($_ -like ';*') { $_ }
+        $behind = if ($_ -like '-*') { $_ }
+        $run = Invoke-Script "`$ErrorActionPreference = 'Stop'; $before Invoke-ProjectionReplay evaluationState $tenant $since $behind"
 
         $run.ExitCode | Should -Be 1
         ($run.Text -replace '\e\[[\d;]*m' -replace '\s*\|?\s+', ' ') | Should -Match '-Confirm:\$false'
@@ -161,7 +166,8 @@ Describe 'Invoke-ProjectionReplay in a script' {
     }
 
     It 'does not ask with -Confirm:$false, and not at all by default' {
-        $run = Invoke-Script "`$ErrorActionPreference = 'Stop'; `$ConfirmPreference = 'Low'; Invoke-ProjectionReplay evaluationState $tenant $since -Confirm:`$false | Out-Null"
+        $run = Invoke-Script ("`$ErrorActionPreference = 'Stop'; `$ConfirmPreference = 'Low'; " +
+            "Invoke-ProjectionReplay evaluationState $tenant $since -Confirm:`$false | Out-Null")
 
         $run.ExitCode | Should -Be 0
         Get-ChildItem *.jsonl | Should -HaveCount 1
@@ -191,7 +197,9 @@ Describe 'Invoke-ProjectionReplay in a script' {
     }
 
     It 'replays several tenants at once with Start-ThreadJob' {
-        if (-not (Get-Command Start-ThreadJob -ErrorAction Ignore)) { Set-ItResult -Skipped -Because 'the module ThreadJob is not on this machine' }
+        if (-not (Get-Command Start-ThreadJob -ErrorAction Ignore)) {
+            Set-ItResult -Skipped -Because 'the module ThreadJob is not on this machine'
+        }
         $jobs = 'project_demo1', 'project_demo2', 'project_demo3' | ForEach-Object {
             Start-ThreadJob -ArgumentList $manifest, $_, $since, $PWD {
                 param($manifest, $tenant, $since, $logs)
@@ -224,7 +232,8 @@ Describe 'Invoke-ProjectionReplay in a script' {
         $line = "Invoke-ProjectionReplay evaluationState $tenant $since -LogDirectory ["
         $completed = TabExpansion2 $line $line.Length
 
-        $last = Invoke-Expression ($line.Substring(0, $completed.ReplacementIndex) + $completed.CompletionMatches[0].CompletionText) | Select-Object -Last 1
+        $whole = $line.Substring(0, $completed.ReplacementIndex) + $completed.CompletionMatches[0].CompletionText
+        $last = Invoke-Expression $whole | Select-Object -Last 1
 
         Split-Path $last.LogPath | Should -Be (Join-Path $PWD '[1] logs')
     }
@@ -233,7 +242,8 @@ Describe 'Invoke-ProjectionReplay in a script' {
         [System.IO.File]::WriteAllText((Join-Path $PWD $_), '{"models": {"x/y": {"pricing": {"inputCostPerToken": 1}}}}')
 
         (Invoke-ProjectionReplay traceSummary $tenant $since -ModelPricePath $_ -WhatIf).AggregateCount | Should -BeGreaterThan 0
-        { Invoke-ProjectionReplay traceSummary $tenant $since -ModelPricePath "no $_" -WhatIf } | Should -Throw "*no $([WildcardPattern]::Escape($_))*" -ErrorId 'ModelPricesInvalid,*'
+        { Invoke-ProjectionReplay traceSummary $tenant $since -ModelPricePath "no $_" -WhatIf } |
+            Should -Throw "*no $([WildcardPattern]::Escape($_))*" -ErrorId 'ModelPricesInvalid,*'
     }
 
     It 'says where else the log could go when the location cannot be written to (in /proc, which Linux has)' -Skip:(-not $IsLinux) {

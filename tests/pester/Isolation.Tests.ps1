@@ -1,7 +1,9 @@
 BeforeAll {
     $manifest = & (Join-Path $PSScriptRoot 'Manifest.ps1')
     . (Join-Path $PSScriptRoot 'Sandbox.ps1')
-    $neighbour = Get-ChildItem (Join-Path $PSScriptRoot '../fixtures/OtherVersions/bin/*/net10.0/OtherVersions.psd1') | Sort-Object LastWriteTime | Select-Object -Last 1
+    $neighbour = Get-ChildItem (Join-Path $PSScriptRoot '../fixtures/OtherVersions/bin/*/net10.0/OtherVersions.psd1') |
+        Sort-Object LastWriteTime |
+        Select-Object -Last 1
     if (-not $neighbour) { throw 'The module OtherVersions is not built. Run ./build.ps1 first.' }
 
     # Runs a script in a PowerShell of its own, and returns the object that it ends with.
@@ -43,12 +45,20 @@ Describe 'Beside a module with other versions of the same libraries' {
         $steps = ($steps -join '; ').Replace('{0}', "@($($use.Neighbour))").Replace('{1}', $use.Replay)
         $result = Invoke-Apart @"
             $steps
-            `$loaded = [System.Runtime.Loader.AssemblyLoadContext]::All | ForEach-Object { `$context = `$_.Name; `$_.Assemblies | ForEach-Object { "`$context/`$(`$_.GetName().Name) `$(`$_.GetName().Version.Major)" } }
+            `$loaded = [System.Runtime.Loader.AssemblyLoadContext]::All | ForEach-Object {
+                `$context = `$_.Name
+                `$_.Assemblies | ForEach-Object { "`$context/`$(`$_.GetName().Name) `$(`$_.GetName().Version.Major)" }
+            }
             @{ Replay = `$replay; Other = `$other; OtherAgain = @($($use.Neighbour)); ReplayAgain = $($use.Replay); Loaded = `$loaded }
 "@
 
         $result.Replay, $result.ReplayAgain | Should -Be 'complete', 'complete'
-        $result.Other | Should -Be 'Npgsql 9 True', 'StackExchange.Redis 2 True', 'Microsoft.Extensions.Logging.Abstractions 8 True', 'System.Text.Json 9 True'
+        $result.Other | Should -Be @(
+            'Npgsql 9 True'
+            'StackExchange.Redis 2 True'
+            'Microsoft.Extensions.Logging.Abstractions 8 True'
+            'System.Text.Json 9 True'
+        )
         $result.OtherAgain | Should -Be $result.Other
 
         # Two of each, and neither module got the other's.

@@ -6,15 +6,26 @@ BeforeAll {
 Describe 'The module' {
     It 'has a valid manifest' {
         $module = Test-ModuleManifest $manifest
-        $module.ExportedCmdlets.Keys | Sort-Object | Should -Be 'Clear-ReplayMarker', 'Compare-ReplayProjection', 'Export-Json', 'Get-ReplayMarker', 'Get-ReplayProjection', 'Invoke-ProjectionReplay', 'Test-ReplayConnection'
+        $module.ExportedCmdlets.Keys | Sort-Object | Should -Be @(
+            'Clear-ReplayMarker'
+            'Compare-ReplayProjection'
+            'Export-Json'
+            'Get-ReplayMarker'
+            'Get-ReplayProjection'
+            'Invoke-ProjectionReplay'
+            'Test-ReplayConnection'
+        )
     }
 
     It 'exports just what the manifest says' {
-        (Get-Command -Module ProjectionReplay).Name | Sort-Object | Should -Be (Test-ModuleManifest $manifest).ExportedCmdlets.Keys.ForEach{ $_ }
+        (Get-Command -Module ProjectionReplay).Name |
+            Sort-Object |
+            Should -Be (Test-ModuleManifest $manifest).ExportedCmdlets.Keys.ForEach{ $_ }
     }
 
     It 'has one version' {
-        $assembly = [System.Reflection.AssemblyName]::GetAssemblyName((Join-Path (Split-Path $manifest) 'bin/ProjectionReplay.PowerShell.dll'))
+        $path = Join-Path (Split-Path $manifest) 'bin/ProjectionReplay.PowerShell.dll'
+        $assembly = [System.Reflection.AssemblyName]::GetAssemblyName($path)
         $assembly.Version.ToString(3) | Should -Be (Test-ModuleManifest $manifest).Version.ToString()
     }
 

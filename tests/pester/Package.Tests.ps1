@@ -9,7 +9,9 @@ BeforeAll {
     foreach ($assembly in $assemblies) {
         $image = [System.Reflection.PortableExecutable.PEReader]::new([System.IO.File]::OpenRead($assembly))
         $metadata = [System.Reflection.Metadata.PEReaderExtensions]::GetMetadataReader($image)
-        $references[$assembly.BaseName] = $metadata.AssemblyReferences.ForEach{ $metadata.GetString($metadata.GetAssemblyReference($_).Name) }
+        $references[$assembly.BaseName] = $metadata.AssemblyReferences.ForEach{
+            $metadata.GetString($metadata.GetAssemblyReference($_).Name)
+        }
         $image.Dispose()
     }
 }
@@ -35,17 +37,23 @@ Describe 'The package' {
         $shipped = $assemblies.BaseName
         $missing = $references.Values | ForEach-Object { $_ } | Where-Object { $_ -notin $shipped } | Sort-Object -Unique
         $folders = (Split-Path ([object].Assembly.Location)), $PSHOME
-        $missing | Where-Object { $name = $_; -not ($folders | Where-Object { Test-Path (Join-Path $_ "$name.dll") }) } | Should -BeNullOrEmpty
+        $missing |
+            Where-Object { $name = $_; -not ($folders | Where-Object { Test-Path (Join-Path $_ "$name.dll") }) } |
+            Should -BeNullOrEmpty
     }
 
     It 'ships nothing else that nobody needs' {
-        $files = Get-ChildItem $module -Recurse -File -Force | ForEach-Object { [System.IO.Path]::GetRelativePath($module, $_).Replace('\', '/') }
+        $files = Get-ChildItem $module -Recurse -File -Force | ForEach-Object {
+            [System.IO.Path]::GetRelativePath($module, $_).Replace('\', '/')
+        }
         $files | Where-Object { $_ -notlike 'bin/*.dll' -and $_ -notlike 'docs/*' -and $_ -notlike 'en-US/*' } | Sort-Object | Should -Be @(
-            '.env.example', 'bin/dependencies/model-prices.json', 'bin/ProjectionReplay.Format.ps1xml', 'CHANGELOG.md', 'LICENSE', 'ProjectionReplay.psd1', 'README.md', 'THIRD-PARTY-NOTICES.txt')
+            '.env.example', 'bin/dependencies/model-prices.json', 'bin/ProjectionReplay.Format.ps1xml', 'CHANGELOG.md',
+            'LICENSE', 'ProjectionReplay.psd1', 'README.md', 'THIRD-PARTY-NOTICES.txt')
     }
 
     It 'has the files that its README points to' {
-        $links = [regex]::Matches((Get-Content -Raw (Join-Path $module 'README.md')), '\]\((?<path>[\w./-]+)\)').ForEach{ $_.Groups['path'].Value }
+        $readme = Get-Content -Raw (Join-Path $module 'README.md')
+        $links = [regex]::Matches($readme, '\]\((?<path>[\w./-]+)\)').ForEach{ $_.Groups['path'].Value }
         $links | Should -Not -BeNullOrEmpty
         $links | Where-Object { -not (Test-Path (Join-Path $module $_)) } | Should -BeNullOrEmpty
     }
@@ -55,18 +63,22 @@ Describe 'The package' {
         foreach ($assembly in $assemblies | Where-Object Name -NotLike 'ProjectionReplay.*') {
             $notices | Should -Match "(?m)^    Assemblies  (.*, )?$([regex]::Escape($assembly.Name))(, .*)?\n    Licence     \S+"
         }
-        'Permission is hereby granted', 'Apache License', 'NPGSQL SPECIFICALLY DISCLAIMS', 'Redistribution and use' | ForEach-Object { $notices | Should -Match $_ }
+        'Permission is hereby granted', 'Apache License', 'NPGSQL SPECIFICALLY DISCLAIMS', 'Redistribution and use' |
+            ForEach-Object { $notices | Should -Match $_ }
     }
 
     It 'says nothing of the machine that it was made on' {
         $root = (Resolve-Path (Join-Path $PSScriptRoot '../..')).Path
-        $assemblies | Where-Object { [System.Text.Encoding]::UTF8.GetString([System.IO.File]::ReadAllBytes($_)).Contains($root) } | Should -BeNullOrEmpty
+        $assemblies |
+            Where-Object { [System.Text.Encoding]::UTF8.GetString([System.IO.File]::ReadAllBytes($_)).Contains($root) } |
+            Should -BeNullOrEmpty
     }
 
     It 'is what PowerShell installs (in a home of its own, which Windows cannot be told)' -Skip:$IsWindows {
         # In a home of its own, so that nothing stays behind; Windows does not let itself be told where that is. Without
         # .config the package manager would put its own into the current location.
-        $gallery, $null = New-Item -ItemType Directory (Join-Path $TestDrive 'gallery'), (Join-Path $TestDrive '.local/share'), (Join-Path $TestDrive '.config')
+        $folders = 'gallery', '.local/share', '.config' | ForEach-Object { Join-Path $TestDrive $_ }
+        $gallery, $null = New-Item -ItemType Directory $folders
         $script = @"
             `$ErrorActionPreference, `$ProgressPreference = 'Stop', 'SilentlyContinue'
             Register-PSResourceRepository Shelf -Uri '$gallery' -Trusted
@@ -74,13 +86,17 @@ Describe 'The package' {
             Install-PSResource ProjectionReplay -Repository Shelf
             Import-Module ProjectionReplay
             [pscustomobject] @{
-                Installed   = Get-InstalledPSResource ProjectionReplay | Select-Object Name, Version, Author, Tags, LicenseUri, @{ n = 'Type'; e = { "`$(`$_.Type)" } }, @{ n = 'Version'; e = { "`$(`$_.Version)" } } -ExcludeProperty Version
+                Installed   = Get-InstalledPSResource ProjectionReplay |
+                    Select-Object Name, Version, Author, Tags, LicenseUri,
+                        @{ n = 'Type'; e = { "`$(`$_.Type)" } },
+                        @{ n = 'Version'; e = { "`$(`$_.Version)" } } -ExcludeProperty Version
                 Path        = (Get-Module ProjectionReplay).ModuleBase
                 Projections = (Get-ReplayProjection).Count
                 Synopsis    = (Get-Help Invoke-ProjectionReplay).Synopsis
             } | ConvertTo-Json -Depth 3 -Compress
 "@
-        $result = & /usr/bin/env -u XDG_DATA_HOME -u XDG_CACHE_HOME -u XDG_CONFIG_HOME -u PSModulePath HOME=$TestDrive pwsh -NoProfile -NonInteractive -Command $script
+        $unset = 'XDG_DATA_HOME', 'XDG_CACHE_HOME', 'XDG_CONFIG_HOME', 'PSModulePath' | ForEach-Object { '-u', $_ }
+        $result = & /usr/bin/env @unset HOME=$TestDrive pwsh -NoProfile -NonInteractive -Command $script
         $LASTEXITCODE | Should -Be 0 -Because "$result"
         $result = $result | ConvertFrom-Json
 

@@ -13,11 +13,14 @@ BeforeAll {
     # What a pod runs, word for word but for where the module is.
     $job = Get-Content (Join-Path $PSScriptRoot '../../docs/kubernetes-indexed-job.yaml') -Raw
     $job -match '(?ms)^            - \|\n(?<script>.*?)^          env:' | Should -BeTrue
-    $podScript = ($Matches.script -replace '(?m)^ {14}') -replace 'Import-Module ProjectionReplay', "Import-Module '$manifest'" -replace '-LogDirectory /tmp', "-LogDirectory '$TestDrive'"
+    $podScript = $Matches.script -replace '(?m)^ {14}'
+    $podScript = $podScript -replace 'Import-Module ProjectionReplay', "Import-Module '$manifest'"
+    $podScript = $podScript -replace '-LogDirectory /tmp', "-LogDirectory '$TestDrive'"
 }
 
 AfterAll {
-    Remove-Item Env:CLICKHOUSE_URL, Env:REDIS_URL, Env:DATABASE_URL, Env:JOB_COMPLETION_INDEX, Env:SHARD_COUNT, Env:PROJECTION, Env:TENANT_ID, Env:SINCE -ErrorAction Ignore
+    Remove-Item Env:CLICKHOUSE_URL, Env:REDIS_URL, Env:DATABASE_URL -ErrorAction Ignore
+    Remove-Item Env:JOB_COMPLETION_INDEX, Env:SHARD_COUNT, Env:PROJECTION, Env:TENANT_ID, Env:SINCE -ErrorAction Ignore
     if ($sandbox) { Stop-Sandbox $sandbox }
 }
 
@@ -79,7 +82,8 @@ Describe 'The Slurm example' {
     BeforeAll {
         $page = Get-Content (Join-Path $PSScriptRoot '../../docs/scaling.md') -Raw
         $page -match "--wrap '(?<script>[^']+)'" | Should -BeTrue
-        $taskScript = $Matches.script.Replace('Import-Module ProjectionReplay', "Import-Module '$manifest'").Replace('project_abc123', $tenant).Replace('2026-01-01', $since)
+        $taskScript = $Matches.script.Replace('Import-Module ProjectionReplay', "Import-Module '$manifest'")
+        $taskScript = $taskScript.Replace('project_abc123', $tenant).Replace('2026-01-01', $since)
     }
 
     It 'replays the shard of its task (by sh, which Windows lacks)' -Skip:$IsWindows {
@@ -113,6 +117,7 @@ Describe 'The shards of one machine' {
         $entries = $jobs | Receive-Job -Wait -AutoRemoveJob | Where-Object Step -in complete, error
 
         $entries.Step | Should -Be 'complete', 'complete'
-        ($entries.AggregatesReplayed | Measure-Object -Sum).Sum | Should -Be (Invoke-ProjectionReplay evaluationState $tenant $since -WhatIf).AggregateCount
+        $plan = Invoke-ProjectionReplay evaluationState $tenant $since -WhatIf
+        ($entries.AggregatesReplayed | Measure-Object -Sum).Sum | Should -Be $plan.AggregateCount
     }
 }

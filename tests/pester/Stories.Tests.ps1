@@ -18,22 +18,28 @@ BeforeAll {
         "$(Invoke-RestMethod "http://$($url.Authority)/?database=$($url.AbsolutePath.Trim('/'))" -Method Post -Body $Sql)".Trim()
     }
 
-    function Get-StoredCount([string] $Tenant) { [long] (Send-ClickHouse "SELECT count() FROM evaluation_states FINAL WHERE TenantId = '$Tenant'") }
+    function Get-StoredCount([string] $Tenant) {
+        [long] (Send-ClickHouse "SELECT count() FROM evaluation_states FINAL WHERE TenantId = '$Tenant'")
+    }
 
     # Runs a replay in a pwsh of its own until it has completed something and marked more, and kills it.
     function Stop-ReplayHalfWay([string] $Tenant) {
         $last = Send-ClickHouse "SELECT max(AggregateId) FROM event_log WHERE TenantId = '$Tenant' AND AggregateType = 'evaluation'"
         $active = "{evaluation_processing/projection/evaluationState}:gq:group:${Tenant}:evaluation:${last}:active"
         $null = Send-Redis $sandbox SET, $active, 'job-1'
-        $command = "Import-Module '$manifest'; Invoke-ProjectionReplay evaluationState $Tenant $since -AggregateBatchSize 10 -DrainTimeout 300"
-        $child = Start-Process pwsh -ArgumentList '-NoProfile', '-NonInteractive', '-Command', "`"$command`"" -PassThru -RedirectStandardOutput (Join-Path $TestDrive 'killed.txt')
+        $command = "Import-Module '$manifest'; " +
+            "Invoke-ProjectionReplay evaluationState $Tenant $since -AggregateBatchSize 10 -DrainTimeout 300"
+        $arguments = '-NoProfile', '-NonInteractive', '-Command', "`"$command`""
+        $output = Join-Path $TestDrive 'killed.txt'
+        $child = Start-Process pwsh -ArgumentList $arguments -PassThru -RedirectStandardOutput $output
         try {
             $patience = [System.Diagnostics.Stopwatch]::StartNew()
             do {
                 Start-Sleep -Milliseconds 50
                 $child.HasExited | Should -BeFalse -Because 'it waits for a live job that does not end'
                 $patience.Elapsed.TotalSeconds | Should -BeLessThan 60 -Because 'by then it should have come to the batch that waits'
-            } until ((Send-Redis $sandbox HLEN, 'projection-replay:cutoff:evaluationState') -match '^:([1-9]|10)$' -and (Send-Redis $sandbox SCARD, 'projection-replay:completed:evaluationState') -ne ':0')
+            } until ((Send-Redis $sandbox HLEN, 'projection-replay:cutoff:evaluationState') -match '^:([1-9]|10)$' -and
+                (Send-Redis $sandbox SCARD, 'projection-replay:completed:evaluationState') -ne ':0')
         }
         finally {
             $child.Kill($true)
@@ -89,7 +95,8 @@ Describe 'An operator' {
         $last.AggregatesReplayed | Should -Be ($plan.AggregateCount - $plan.PreviousCompletedCount)
         Get-StoredCount project_demo2 | Should -Be $plan.AggregateCount
         Get-Content verbose.txt -Raw | Should -Match "Removed $($plan.StaleMarkerCount) markers of an interrupted run"
-        Send-Redis $sandbox EXISTS, 'projection-replay:cutoff:evaluationState', 'projection-replay:completed:evaluationState' | Should -Be ':0'
+        $marked, $completed = 'projection-replay:cutoff:evaluationState', 'projection-replay:completed:evaluationState'
+        Send-Redis $sandbox EXISTS, $marked, $completed | Should -Be ':0'
     }
 
     It 'clears the markers of a replay that nobody goes on with' {
@@ -125,7 +132,8 @@ Describe 'An operator' {
         Set-Content nightly.ps1 @"
 `$ErrorActionPreference = 'Stop'
 Import-Module '$manifest'
-Invoke-ProjectionReplay evaluationState, tenantDailyEventStats $tenant ([datetime]::UtcNow.AddYears(-1)) -Resume | Where-Object Step -in error, complete
+Invoke-ProjectionReplay evaluationState, tenantDailyEventStats $tenant ([datetime]::UtcNow.AddYears(-1)) -Resume |
+    Where-Object Step -in error, complete
 "@
         $night = pwsh -NoProfile -NonInteractive -File nightly.ps1 2>&1 | Out-String
         $LASTEXITCODE | Should -Be 0
@@ -143,11 +151,14 @@ Invoke-ProjectionReplay evaluationState, tenantDailyEventStats $tenant ([datetim
         $night | Should -Match 'CLICKHOUSE_URL'
 
         $now = [DateTimeOffset]::UtcNow.ToUnixTimeMilliseconds()
-        Send-ClickHouse "INSERT INTO event_log (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, EventVersion, EventTimestamp, EventPayload) VALUES ('$tenant', 'broken', 'evaluation', 'zzz', 'broken', 'lw.evaluation.completed', '1', $now, 'no JSON')"
+        Send-ClickHouse ('INSERT INTO event_log (TenantId, IdempotencyKey, AggregateType, AggregateId, EventId, EventType, ' +
+            "EventVersion, EventTimestamp, EventPayload) VALUES ('$tenant', 'broken', 'evaluation', 'zzz', 'broken', " +
+            "'lw.evaluation.completed', '1', $now, 'no JSON')")
         $night = pwsh -NoProfile -NonInteractive -File nightly.ps1 2>&1 | Out-String
         $LASTEXITCODE | Should -Be 1
         $night | Should -Match 'broken'
-        (Get-Content (Get-ChildItem projection-replay-evaluationState-*.jsonl | Sort-Object LastWriteTime | Select-Object -Last 1))[-1] | Should -Match '"step":"error"'
+        $log = Get-ChildItem projection-replay-evaluationState-*.jsonl | Sort-Object LastWriteTime | Select-Object -Last 1
+        (Get-Content $log)[-1] | Should -Match '"step":"error"'
         Send-Redis $sandbox HLEN, 'projection-replay:cutoff:evaluationState' | Should -Be ':0'
     }
 }

@@ -18,7 +18,9 @@ var killAfter = Environment.GetEnvironmentVariable("REPLAY_KILL_AFTER") is { Len
     ? TimeSpan.FromMilliseconds(double.Parse(delay, CultureInfo.InvariantCulture))
     : (TimeSpan?)null;
 var shard = Environment.GetEnvironmentVariable("REPLAY_SHARD") is { Length: > 0 } part ? ReplayShard.Parse(part) : null;
-var concurrency = Environment.GetEnvironmentVariable("REPLAY_CONCURRENCY") is { Length: > 0 } streams ? int.Parse(streams, CultureInfo.InvariantCulture) : 10;
+var concurrency = Environment.GetEnvironmentVariable("REPLAY_CONCURRENCY") is { Length: > 0 } streams
+    ? int.Parse(streams, CultureInfo.InvariantCulture)
+    : 10;
 var subjects = args.Chunk(4).ToList();
 var arrivals = 0;
 var engine = new ReplayEngine(new ReplayConnections(directory: null));
@@ -50,7 +52,8 @@ Task<ReplayRun> PrepareAsync(string[] subject) => OrExitAsync(subject, () =>
 
 Task<bool> ExecuteAsync(string[] subject, ReplayRun run) => OrExitAsync(subject, async () =>
 {
-    await run.ExecuteAsync(Enum.TryParse<PreviousRunAction>(subject[3], out var action) ? action : PreviousRunAction.Refuse, CancellationToken.None);
+    var previousRun = Enum.TryParse<PreviousRunAction>(subject[3], out var action) ? action : PreviousRunAction.Refuse;
+    await run.ExecuteAsync(previousRun, CancellationToken.None);
     await run.DisposeAsync();
     return true;
 });

@@ -32,11 +32,22 @@ public sealed class DriverTests(RunningSandbox sandbox) : IClassFixture<RunningS
         using var client = sandbox.Driver();
         var table = sandbox.NewTableName();
         await client.ExecuteNonQueryAsync(
-            $"CREATE TABLE {table} (a String, b Nullable(Float64), c DateTime64(3), d Map(String, String)) ENGINE = MergeTree ORDER BY a", null, null, Cancellation);
+            $"CREATE TABLE {table} (a String, b Nullable(Float64), c DateTime64(3), d Map(String, String)) ENGINE = MergeTree ORDER BY a",
+            null,
+            null,
+            Cancellation);
         var time = new DateTime(2026, 5, 6, 7, 8, 9, 123, DateTimeKind.Utc);
-        var rows = Enumerable.Range(0, 100_000).Select(i => new object[] { $"row {i:D6} é\t", i % 2 == 0 ? null! : i / 4.0, time, new Dictionary<string, string>(StringComparer.Ordinal) { ["k"] = "v" } });
-        Assert.Equal(100_000, await client.InsertBinaryAsync(table, ["a", "b", "c", "d"], rows, new InsertOptions { BatchSize = 30_000 }, Cancellation));
-        await using var reader = await client.ExecuteReaderAsync($"SELECT count(), countIf(b IS NULL), min(c), max(d['k']), max(a) FROM {table}", null, null, Cancellation);
+        var rows = Enumerable.Range(0, 100_000).Select(i => new object[]
+        {
+            $"row {i:D6} é\t",
+            i % 2 == 0 ? null! : i / 4.0,
+            time,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["k"] = "v" },
+        });
+        var options = new InsertOptions { BatchSize = 30_000 };
+        Assert.Equal(100_000, await client.InsertBinaryAsync(table, ["a", "b", "c", "d"], rows, options, Cancellation));
+        await using var reader = await client.ExecuteReaderAsync(
+            $"SELECT count(), countIf(b IS NULL), min(c), max(d['k']), max(a) FROM {table}", null, null, Cancellation);
         Assert.True(await reader.ReadAsync(Cancellation));
         Assert.Equal(100_000UL, reader.GetValue(0));
         Assert.Equal(50_000UL, reader.GetValue(1));
@@ -49,7 +60,8 @@ public sealed class DriverTests(RunningSandbox sandbox) : IClassFixture<RunningS
     public async Task A_million_rows_are_read_in_order()
     {
         using var client = sandbox.Driver();
-        await using var reader = await client.ExecuteReaderAsync("SELECT number, repeat('x', 50) FROM numbers(1000000)", null, null, Cancellation);
+        await using var reader = await client.ExecuteReaderAsync(
+            "SELECT number, repeat('x', 50) FROM numbers(1000000)", null, null, Cancellation);
         ulong expected = 0;
         while (await reader.ReadAsync(Cancellation))
             Assert.Equal(expected++, reader.GetValue(0));
@@ -60,7 +72,8 @@ public sealed class DriverTests(RunningSandbox sandbox) : IClassFixture<RunningS
     public async Task Errors_carry_the_servers_code()
     {
         using var client = sandbox.Driver();
-        var error = await Assert.ThrowsAsync<ClickHouseServerException>(() => client.ExecuteScalarAsync("SELECT * FROM nope", null, null, Cancellation));
+        var error = await Assert.ThrowsAsync<ClickHouseServerException>(
+            () => client.ExecuteScalarAsync("SELECT * FROM nope", null, null, Cancellation));
         Assert.Equal(60, error.ErrorCode);
     }
 
@@ -71,8 +84,9 @@ public sealed class DriverTests(RunningSandbox sandbox) : IClassFixture<RunningS
     public async Task Many_clients_work_at_once()
     {
         using var client = sandbox.Driver();
-        var sums = await Task.WhenAll(Enumerable.Range(1, 24).Select(async i =>
-            (Expected: (ulong)i * 100_000, Actual: await client.ExecuteScalarAsync($"SELECT sum({i}) FROM numbers(100000)", null, null, Cancellation))));
+        var sums = await Task.WhenAll(Enumerable.Range(1, 24).Select(async i => (
+            Expected: (ulong)i * 100_000,
+            Actual: await client.ExecuteScalarAsync($"SELECT sum({i}) FROM numbers(100000)", null, null, Cancellation))));
         Assert.All(sums, sum => Assert.Equal(sum.Expected, sum.Actual));
     }
 }

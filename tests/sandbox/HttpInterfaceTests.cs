@@ -89,12 +89,15 @@ public sealed class HttpInterfaceTests(RunningSandbox sandbox) : IClassFixture<R
     [InlineData("zstd")]
     public async Task Responses_are_compressed_when_asked_for(string encoding)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(sandbox.Http, "/?enable_http_compression=1&query=SELECT%20number%20FROM%20numbers(100000)"));
+        var address = new Uri(sandbox.Http, "/?enable_http_compression=1&query=SELECT%20number%20FROM%20numbers(100000)");
+        using var request = new HttpRequestMessage(HttpMethod.Get, address);
         request.Headers.TryAddWithoutValidation("Accept-Encoding", encoding);
         using var response = await sandbox.Client.SendAsync(request, Cancellation);
         Assert.Equal([encoding], response.Content.Headers.ContentEncoding);
         await using var body = await response.Content.ReadAsStreamAsync(Cancellation);
-        await using Stream plain = encoding == "gzip" ? new GZipStream(body, CompressionMode.Decompress) : new ZstdSharp.DecompressionStream(body);
+        await using Stream plain = encoding == "gzip"
+            ? new GZipStream(body, CompressionMode.Decompress)
+            : new ZstdSharp.DecompressionStream(body);
         using var reader = new StreamReader(plain);
         var lines = (await reader.ReadToEndAsync(Cancellation)).Split('\n');
         Assert.Equal(100_001, lines.Length);
@@ -107,8 +110,13 @@ public sealed class HttpInterfaceTests(RunningSandbox sandbox) : IClassFixture<R
     public async Task Request_bodies_are_decompressed(string encoding)
     {
         var packed = new MemoryStream();
-        await using (Stream packer = encoding == "gzip" ? new GZipStream(packed, CompressionMode.Compress, leaveOpen: true) : new ZstdSharp.CompressionStream(packed, leaveOpen: true))
+        await using (Stream packer = encoding == "gzip"
+            ? new GZipStream(packed, CompressionMode.Compress, leaveOpen: true)
+            : new ZstdSharp.CompressionStream(packed, leaveOpen: true))
+        {
             await packer.WriteAsync("SELECT 'packed'"u8.ToArray(), Cancellation);
+        }
+
         using var content = new ByteArrayContent(packed.ToArray());
         content.Headers.ContentEncoding.Add(encoding);
         using var response = await sandbox.Client.PostAsync(sandbox.Http, content, Cancellation);

@@ -17,7 +17,8 @@ public sealed class InsertTests(RunningSandbox sandbox) : IClassFixture<RunningS
     private async Task<HttpResponseMessage> InsertAsync(string statement, byte[] data)
     {
         using var content = new ByteArrayContent(data);
-        return await sandbox.Client.PostAsync(new Uri(sandbox.Http, "/?database=langwatch&query=" + Uri.EscapeDataString(statement)), content, Cancellation);
+        var address = new Uri(sandbox.Http, "/?database=langwatch&query=" + Uri.EscapeDataString(statement));
+        return await sandbox.Client.PostAsync(address, content, Cancellation);
     }
 
     [Theory]

@@ -31,8 +31,9 @@ public sealed class PostgresTests(RunningSandbox sandbox) : IClassFixture<Runnin
     public async Task Counter_tables_take_rows(string table, string owner)
     {
         await using var connection = await OpenAsync();
+        const string Values = "VALUES ('t:2026-01-01', 't', '2026-01-01')";
         await using var insert = new NpgsqlCommand(
-            $"""INSERT INTO "{table}" (id, "{owner}", date) VALUES ('t:2026-01-01', 't', '2026-01-01') RETURNING count, "lastEventTimestamp", "updatedAt" """, connection);
+            $"""INSERT INTO "{table}" (id, "{owner}", date) {Values} RETURNING count, "lastEventTimestamp", "updatedAt" """, connection);
         await using var reader = await insert.ExecuteReaderAsync(Cancellation);
         Assert.True(await reader.ReadAsync(Cancellation));
         Assert.Equal(0, reader.GetInt32(0));
@@ -44,7 +45,8 @@ public sealed class PostgresTests(RunningSandbox sandbox) : IClassFixture<Runnin
     public async Task A_wrong_password_is_refused()
     {
         var url = new Uri(sandbox.Process.DatabaseUrl!);
-        await using var connection = new NpgsqlConnection($"Host={url.Host};Port={url.Port};Username=langwatch;Password=wrong;Database=langwatch;Pooling=false");
+        await using var connection = new NpgsqlConnection(
+            $"Host={url.Host};Port={url.Port};Username=langwatch;Password=wrong;Database=langwatch;Pooling=false");
         var error = await Assert.ThrowsAsync<PostgresException>(() => connection.OpenAsync(Cancellation));
         Assert.Equal(PostgresErrorCodes.InvalidPassword, error.SqlState);
     }

@@ -74,7 +74,8 @@ public sealed class RedisTests(RunningSandbox sandbox) : IClassFixture<RunningSa
         await using var redis = await ConnectAsync();
         var db = redis.GetDatabase();
         var key = Key();
-        Assert.Equal(3, (int)await db.ScriptEvaluateAsync("redis.call('SET', KEYS[1], ARGV[1]); return tonumber(redis.call('GET', KEYS[1])) + 1", [key], [2]));
+        const string Script = "redis.call('SET', KEYS[1], ARGV[1]); return tonumber(redis.call('GET', KEYS[1])) + 1";
+        Assert.Equal(3, (int)await db.ScriptEvaluateAsync(Script, [key], [2]));
     }
 
     [Fact]

@@ -20,7 +20,10 @@ public sealed class RunningSandbox : IAsyncLifetime
 
     public Uri Http { get; private set; } = null!;
 
-    public HttpClient Client { get; } = new(new SocketsHttpHandler { AutomaticDecompression = DecompressionMethods.None }) { Timeout = TimeSpan.FromMinutes(2) };
+    public HttpClient Client { get; } = new(new SocketsHttpHandler { AutomaticDecompression = DecompressionMethods.None })
+    {
+        Timeout = TimeSpan.FromMinutes(2),
+    };
 
     public async ValueTask InitializeAsync()
     {
@@ -51,7 +54,8 @@ public sealed class RunningSandbox : IAsyncLifetime
     });
 
     /// <summary>Posts SQL and returns the response with its text.</summary>
-    public async Task<(HttpResponseMessage Response, string Text)> PostAsync(string sql, string urlQuery = "", params (string Name, string Value)[] headers)
+    public async Task<(HttpResponseMessage Response, string Text)> PostAsync(
+        string sql, string urlQuery = "", params (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Http, "/?database=langwatch" + urlQuery))
         {

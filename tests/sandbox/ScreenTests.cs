@@ -13,7 +13,9 @@ public sealed class ScreenTests
     public void Long_lines_are_broken_between_words(string text, string expected) => Assert.Equal(expected, Screen.Wrap(text, 10));
 
     [Theory]
-    [InlineData(40, "Name  Number  Text|----  ------  ---------------------|a     1       what there is to say|b     22      and a little more yet")]
+    [InlineData(
+        40,
+        "Name  Number  Text|----  ------  ---------------------|a     1       what there is to say|b     22      and a little more yet")]
     [InlineData(30, "Name  Number  Text|----  ------  ----------------|a     1       what there is t…|b     22      and a little mo…")]
     [InlineData(20, "Name  Number|----  ------|a     1|b     22")]
     [InlineData(3, "Na…|---|a|b")]

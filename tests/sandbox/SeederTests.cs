@@ -14,7 +14,8 @@ public sealed class SeederTests(RunningSandbox sandbox) : IClassFixture<RunningS
         var watch = Stopwatch.StartNew();
         var result = await seeder.SeedAsync(options, TestContext.Current.CancellationToken);
         TestContext.Current.TestOutputHelper?.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"{result} in {watch.Elapsed.TotalSeconds:F1} s: {result.Events / watch.Elapsed.TotalSeconds:N0} events/s"));
+            CultureInfo.InvariantCulture,
+            $"{result} in {watch.Elapsed.TotalSeconds:F1} s: {result.Events / watch.Elapsed.TotalSeconds:N0} events/s"));
         Assert.Equal($"{result.Events + result.Duplicates}\t{result.Events}\t{result.Aggregates}", await sandbox.QueryAsync(
             $"SELECT count(), uniqExact(EventId), uniqExact((TenantId, AggregateType, AggregateId)) FROM {database}.event_log"));
         return await sandbox.QueryAsync($"SELECT sum(cityHash64(* EXCEPT (CreatedAt))) FROM {database}.event_log");

@@ -47,10 +47,11 @@ public sealed partial class ServeTests(RunningSandbox sandbox) : IClassFixture<R
     {
         await using var serve = await SandboxProcess.StartAsync(new SandboxOptions { Engines = SandboxEngines.ClickHouse });
         var server = new Uri(serve.ClickHouseUrl!.Replace("default:@", "", StringComparison.Ordinal));
-        var query = sandbox.Client.GetAsync(
-            new Uri(server, "/?query=SELECT%20count()%20FROM%20numbers(10000000000000)%20WHERE%20NOT%20ignore(cityHash64(number))"), Cancellation);
+        const string Query = "/?query=SELECT%20count()%20FROM%20numbers(10000000000000)%20WHERE%20NOT%20ignore(cityHash64(number))";
+        var query = sandbox.Client.GetAsync(new Uri(server, Query), Cancellation);
         var limit = Stopwatch.StartNew();
-        while (await sandbox.Client.GetStringAsync(new Uri(server, "/?query=SELECT%20count()%20FROM%20system.processes"), Cancellation) != "2\n")
+        var running = new Uri(server, "/?query=SELECT%20count()%20FROM%20system.processes");
+        while (await sandbox.Client.GetStringAsync(running, Cancellation) != "2\n")
             Assert.True(limit.Elapsed < s_patience, "The query did not start.");
 
         serve.Process.StandardInput.Close();
@@ -88,7 +89,8 @@ public sealed partial class ServeTests(RunningSandbox sandbox) : IClassFixture<R
             await using (var first = await SandboxProcess.StartAsync(options))
             {
                 await PostAsync(first, "INSERT INTO evaluation_states (TenantId, EvaluationId) VALUES ('t', 'e')");
-                await using var insert = await CommandAsync(first, """INSERT INTO "TenantDailyBillableEvents" (id, "tenantId", date) VALUES ('a', 't', 'd')""");
+                await using var insert = await CommandAsync(
+                    first, """INSERT INTO "TenantDailyBillableEvents" (id, "tenantId", date) VALUES ('a', 't', 'd')""");
                 await insert.ExecuteNonQueryAsync(Cancellation);
                 await insert.Connection!.CloseAsync();
             }
@@ -138,7 +140,8 @@ public sealed partial class ServeTests(RunningSandbox sandbox) : IClassFixture<R
         var cache = Directory.CreateTempSubdirectory("sandbox-test-");
         try
         {
-            var start = new ProcessStartInfo(DotNetHost.Path, [typeof(SandboxProcess).Assembly.Location, "serve", "--engines", "clickhouse"])
+            var start = new ProcessStartInfo(
+                DotNetHost.Path, [typeof(SandboxProcess).Assembly.Location, "serve", "--engines", "clickhouse"])
             {
                 UseShellExecute = false,
                 RedirectStandardError = true,
@@ -173,7 +176,12 @@ public sealed partial class ServeTests(RunningSandbox sandbox) : IClassFixture<R
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", "true"]) { UseShellExecute = false, RedirectStandardError = true })!;
+            var start = new ProcessStartInfo("env", ["--default-signal=INT", "true"])
+            {
+                UseShellExecute = false,
+                RedirectStandardError = true,
+            };
+            using var process = Process.Start(start)!;
             process.WaitForExit();
             return process.ExitCode == 0;
         }
@@ -196,15 +204,18 @@ public sealed partial class ServeTests(RunningSandbox sandbox) : IClassFixture<R
     private static async Task<NpgsqlCommand> CommandAsync(SandboxProcess serve, string sql)
     {
         var port = new Uri(serve.DatabaseUrl!).Port;
-        var connection = new NpgsqlConnection($"Host=127.0.0.1;Port={port};Username=langwatch;Password=langwatch;Database=langwatch;Pooling=false");
+        var connection = new NpgsqlConnection(
+            $"Host=127.0.0.1;Port={port};Username=langwatch;Password=langwatch;Database=langwatch;Pooling=false");
         await connection.OpenAsync(Cancellation);
         return new NpgsqlCommand(sql, connection);
     }
 
-    private static string[] FoldersOf(int process) => Directory.GetDirectories(Path.GetTempPath(), $"projection-replay-sandbox-{process}-*");
+    private static string[] FoldersOf(int process) =>
+        Directory.GetDirectories(Path.GetTempPath(), $"projection-replay-sandbox-{process}-*");
 
-    private static int PostgresIn(string folder) =>
-        int.Parse(File.ReadLines(Path.Combine(folder, "postgres", "postmaster.pid")).First(), System.Globalization.CultureInfo.InvariantCulture);
+    private static int PostgresIn(string folder) => int.Parse(
+        File.ReadLines(Path.Combine(folder, "postgres", "postmaster.pid")).First(),
+        System.Globalization.CultureInfo.InvariantCulture);
 
     private static bool IsRunning(int id)
     {

@@ -34,7 +34,8 @@ public sealed class SqlStatementTests
     [InlineData("INSERT INTO t FORMAT CSV\n1,2", "CSV", "INSERT INTO t ", "1,2")]
     [InlineData("INSERT INTO t FORMAT CSV \r\n\n1", "CSV", "INSERT INTO t ", "\n1")]
     [InlineData("insert into t (a, `values`) values (1, 2)", "Values", "insert into t (a, `values`) ", " (1, 2)")]
-    [InlineData("INSERT INTO t (\"FORMAT\") SETTINGS a = 1 FORMAT RowBinary", "RowBinary", "INSERT INTO t (\"FORMAT\") SETTINGS a = 1 ", "")]
+    [InlineData(
+        "INSERT INTO t (\"FORMAT\") SETTINGS a = 1 FORMAT RowBinary", "RowBinary", "INSERT INTO t (\"FORMAT\") SETTINGS a = 1 ", "")]
     [InlineData("INSERT INTO `it''s \\` FORMAT` FORMAT TSV 1", "TSV", "INSERT INTO `it''s \\` FORMAT` ", "1")]
     public void Insert_data_begins_after_the_format(string sql, string format, string statement, string data)
     {

@@ -8,7 +8,9 @@ public sealed class StreamingTests(RunningSandbox sandbox) : IClassFixture<Runni
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     private Task<HttpResponseMessage> OpenAsync(string sql, CancellationToken cancellationToken) => sandbox.Client.GetAsync(
-        new Uri(sandbox.Http, "/?database=langwatch&query=" + Uri.EscapeDataString(sql)), HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        new Uri(sandbox.Http, "/?database=langwatch&query=" + Uri.EscapeDataString(sql)),
+        HttpCompletionOption.ResponseHeadersRead,
+        cancellationToken);
 
     [Theory]
     [InlineData("TSVWithNamesAndTypes", 300_002)]
@@ -53,8 +55,9 @@ public sealed class StreamingTests(RunningSandbox sandbox) : IClassFixture<Runni
             bytes += count;
         own.Process.Refresh();
         var memory = own.Process.PeakWorkingSet64;
-        TestContext.Current.TestOutputHelper?.WriteLine(
-            string.Create(CultureInfo.InvariantCulture, $"{bytes >> 20} MB in {watch.Elapsed.TotalSeconds:F1} s, {memory >> 20} MB at most"));
+        TestContext.Current.TestOutputHelper?.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{bytes >> 20} MB in {watch.Elapsed.TotalSeconds:F1} s, {memory >> 20} MB at most"));
         Assert.Equal(5_000_000L * (8 + 2 + 320), bytes);
         Assert.True(memory < 900_000_000, $"The sandbox took {memory >> 20} MB to stream {bytes >> 20} MB.");
     }
@@ -108,9 +111,11 @@ public sealed class StreamingTests(RunningSandbox sandbox) : IClassFixture<Runni
     private async Task RunningAsync(string text, int count)
     {
         var wanted = count.ToString(CultureInfo.InvariantCulture);
-        var sql = $"SELECT count() FROM system.processes WHERE position(query, {{text:String}}) > 0 AND query NOT LIKE '%system.processes%'";
+        var parameter = "&param_text=" + Uri.EscapeDataString(text.Replace("'", "\\'", StringComparison.Ordinal));
+        const string Sql = "SELECT count() FROM system.processes "
+            + "WHERE position(query, {text:String}) > 0 AND query NOT LIKE '%system.processes%'";
         var limit = Stopwatch.StartNew();
-        while (await sandbox.QueryAsync(sql, "&param_text=" + Uri.EscapeDataString(text.Replace("'", "\\'", StringComparison.Ordinal))) is var found && found != wanted)
+        while (await sandbox.QueryAsync(Sql, parameter) is var found && found != wanted)
             Assert.True(limit.Elapsed < TimeSpan.FromSeconds(30), $"{found} queries with '{text}' are running, not {wanted}.");
     }
 

@@ -22,7 +22,11 @@ public sealed partial class TerminalTests : IClassFixture<RunningSandbox>
         Assert.Matches("(?m)^Projection +Aggregates +Events +Batches +TenantId$", shown);
         Assert.Matches(@"(?m)^tenantDailyBillableEvents +\d+ +\d+ +1 +project_demo1$", shown);
         Assert.Equal(2, Regex.Count(shown, "(?m)^Step +Count +Events +ms +Message$", RegexOptions.None, TimeSpan.FromSeconds(1)));
-        Assert.Equal(2, Regex.Count(shown, @"(?m)^complete +\d+ +\d+ +Replayed [\d,]+ aggregates, [\d,]+ events\.$", RegexOptions.None, TimeSpan.FromSeconds(1)));
+        Assert.Equal(2, Regex.Count(
+            shown,
+            @"(?m)^complete +\d+ +\d+ +Replayed [\d,]+ aggregates, [\d,]+ events\.$",
+            RegexOptions.None,
+            TimeSpan.FromSeconds(1)));
         Assert.Equal(5, Regex.Count(shown, @"(?m)^│ evaluation_\w+ +│ \w+ +│ +\S+ │ +\S+ │$", RegexOptions.None, TimeSpan.FromSeconds(1)));
         Assert.Equal(5, Regex.Count(shown, @"(?m)^  2026-01-\d\d +\d+ events$", RegexOptions.None, TimeSpan.FromSeconds(1)));
 
@@ -65,6 +69,9 @@ public sealed partial class TerminalTests : IClassFixture<RunningSandbox>
         Assert.Empty(terminal.Location.EnumerateFileSystemInfos());
     }
 
-    [GeneratedRegex(@"^  (?<path>/\S*projection-replay-demo-\S+)$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"^  (?<path>/\S*projection-replay-demo-\S+)$",
+        RegexOptions.Multiline | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000)]
     private static partial Regex LogFolder();
 }

@@ -10,7 +10,9 @@ internal sealed unsafe class ChdbResult : IDisposable
     public ChdbResult(nint handle) => _handle = handle;
 
     /// <summary>The engine's error text, or null.</summary>
-    public string? Error => _handle == 0 ? "the engine returned no result" : Marshal.PtrToStringUTF8((nint)ChdbLibrary.ResultError(_handle));
+    public string? Error => _handle == 0
+        ? "the engine returned no result"
+        : Marshal.PtrToStringUTF8((nint)ChdbLibrary.ResultError(_handle));
 
     public int Length => checked((int)ChdbLibrary.ResultLength(_handle));
 

@@ -63,7 +63,8 @@ internal static class DemoCommand
         var seeded = await seeder.SeedAsync(new SeedOptions { Events = Events }, cancellationToken);
         Console.WriteLine(Screen.Wrap(string.Create(
             CultureInfo.InvariantCulture,
-            $"Seeded {seeded.Events:N0} events of {seeded.Aggregates:N0} aggregates: traces, evaluations and experiment runs of three tenants over two months.")));
+            $"Seeded {seeded.Events:N0} events of {seeded.Aggregates:N0} aggregates: "
+                + $"traces, evaluations and experiment runs of three tenants over two months.")));
     }
 
     private static Dictionary<string, string> Connections(SandboxHost host) => new(StringComparer.Ordinal)
@@ -89,10 +90,16 @@ internal static class DemoCommand
         session.Run(
             Command,
             new("Replay", "Projection") { IsHeading = true },
-            "Step", new("Count", "AggregatesReplayed", "Count"), new("Events", "TotalEvents", "EventsProcessed"), new("ms", "DurationMs"), "Message");
+            "Step",
+            new("Count", "AggregatesReplayed", "Count"),
+            new("Events", "TotalEvents", "EventsProcessed"),
+            new("ms", "DurationMs"),
+            "Message");
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"\nBoth replays took {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s. Their logs, one JSON object a line, are in\n  {folder.FullName}"));
-        foreach (var log in folder.EnumerateFiles().Select(file => file.Name).Order(StringComparer.Ordinal)) Console.WriteLine("    " + log);
+            $"\nBoth replays took {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s. "
+                + $"Their logs, one JSON object a line, are in\n  {folder.FullName}"));
+        foreach (var log in folder.EnumerateFiles().Select(file => file.Name).Order(StringComparer.Ordinal))
+            Console.WriteLine("    " + log);
     }
 }

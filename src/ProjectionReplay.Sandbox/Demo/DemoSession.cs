@@ -49,7 +49,9 @@ internal sealed class DemoSession : IDisposable
             var output = shell.Invoke();
             ClearProgress();
             ShowTables(output, columns);
-            return shell.HadErrors && shell.Streams.Error.Count > 0 ? throw new SandboxException(shell.Streams.Error[0].ToString()) : output;
+            return shell.HadErrors && shell.Streams.Error.Count > 0
+                ? throw new SandboxException(shell.Streams.Error[0].ToString())
+                : output;
         }
         catch (RuntimeException e)
         {
@@ -76,7 +78,8 @@ internal sealed class DemoSession : IDisposable
             if (File.Exists(manifest)) return manifest;
         }
 
-        throw new SandboxException("ProjectionReplay.psd1 was not found above this program. Run the demo from a checkout, after 'dotnet build'.");
+        throw new SandboxException(
+            "ProjectionReplay.psd1 was not found above this program. Run the demo from a checkout, after 'dotnet build'.");
     }
 
     private void ShowProgress(ProgressRecord record)
@@ -126,7 +129,10 @@ internal sealed record DemoColumn(string Label, params string[] Properties)
 
     public static implicit operator DemoColumn(string property) => new(property, property);
 
-    public string TextOf(PSObject row) => Properties.Select(property => Text(row.Properties[property]?.Value)).FirstOrDefault(text => text.Length > 0, "");
+    public string TextOf(PSObject row) =>
+        Properties.Select(property => Text(row.Properties[property]?.Value)).FirstOrDefault(text => text.Length > 0, "");
 
-    private static string Text(object? value) => value is PSObject { BaseObject: var inner } ? Text(inner) : Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
+    private static string Text(object? value) => value is PSObject { BaseObject: var inner }
+        ? Text(inner)
+        : Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
 }

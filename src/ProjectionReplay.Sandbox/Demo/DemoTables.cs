@@ -31,7 +31,9 @@ internal sealed class DemoTables(SandboxHost host)
         using var client = new HttpClient();
         using var query = new StringContent(Sql);
         using var response = await client.PostAsync(
-            new Uri($"http://{url.Authority}/?database={SandboxSchema.Database}&param_tenant={Uri.EscapeDataString(tenant)}"), query, cancellationToken);
+            new Uri($"http://{url.Authority}/?database={SandboxSchema.Database}&param_tenant={Uri.EscapeDataString(tenant)}"),
+            query,
+            cancellationToken);
         return await response.EnsureSuccessStatusCode().Content.ReadAsStringAsync(cancellationToken);
     }
 

@@ -28,14 +28,16 @@ internal static class EnginePackage
         if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
         {
             throw new SandboxException(
-                $"There is no embedded ClickHouse for {RuntimeInformation.RuntimeIdentifier}; start a ClickHouse server and set CLICKHOUSE_URL to it.");
+                $"There is no embedded ClickHouse for {RuntimeInformation.RuntimeIdentifier}; "
+                    + "start a ClickHouse server and set CLICKHOUSE_URL to it.");
         }
         var modules = await ModulesAsync(cancellationToken);
         var library = Path.Combine(modules, "@chdb", "lib-linux-x64-gnu", "libchdb.so");
         return File.Exists(library)
             ? library
             : throw new SandboxException(
-                "The embedded ClickHouse could not be installed here (it needs glibc); start a ClickHouse server and set CLICKHOUSE_URL to it.");
+                "The embedded ClickHouse could not be installed here (it needs glibc); "
+                    + "start a ClickHouse server and set CLICKHOUSE_URL to it.");
     }
 
     /// <summary>The folder with PostgreSQL's <c>bin</c>, <c>lib</c> and <c>share</c>, installing it when it is not there yet.</summary>
@@ -47,7 +49,8 @@ internal static class EnginePackage
         var folder = Path.Combine(await ModulesAsync(cancellationToken), "@embedded-postgres", name, "native");
         return Directory.Exists(folder)
             ? folder
-            : throw new SandboxException($"There is no PostgreSQL for {name} here: install PostgreSQL, or start a server and set DATABASE_URL to it.");
+            : throw new SandboxException(
+                $"There is no PostgreSQL for {name} here: install PostgreSQL, or start a server and set DATABASE_URL to it.");
     }
 
     private static async Task<string> ModulesAsync(CancellationToken cancellationToken)
@@ -63,7 +66,9 @@ internal static class EnginePackage
         {
             Directory.CreateDirectory(root);
             await using var held = await FileLock.TakeAsync(
-                home + ".lock", () => Console.Error.WriteLine("Another sandbox installs the engines; waiting for it ..."), cancellationToken);
+                home + ".lock",
+                () => Console.Error.WriteLine("Another sandbox installs the engines; waiting for it ..."),
+                cancellationToken);
             if (!Directory.Exists(modules))
                 await InstallAsync(home, cancellationToken);
             return modules;

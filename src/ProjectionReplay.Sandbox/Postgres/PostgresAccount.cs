@@ -29,7 +29,8 @@ internal sealed partial class PostgresAccount
             if (users.Contains(user))
                 return new PostgresAccount(user);
         }
-        throw new SandboxException("PostgreSQL does not run as root, and there is neither a user 'postgres' nor 'nobody': set DATABASE_URL to a server.");
+        throw new SandboxException(
+            "PostgreSQL does not run as root, and there is neither a user 'postgres' nor 'nobody': set DATABASE_URL to a server.");
     }
 
     /// <summary>How to start a program as this account and, where Linux lets us, have it die with this process.</summary>
@@ -60,7 +61,9 @@ internal sealed partial class PostgresAccount
     }
 
     private static string GroupOf(string user) =>
-        File.ReadLines("/etc/passwd").Select(line => line.Split(':')).First(fields => string.Equals(fields[0], user, StringComparison.Ordinal))[3];
+        File.ReadLines("/etc/passwd")
+            .Select(line => line.Split(':'))
+            .First(fields => string.Equals(fields[0], user, StringComparison.Ordinal))[3];
 
     [LibraryImport("libc", EntryPoint = "geteuid")]
     private static partial uint EffectiveUserId();

@@ -38,7 +38,8 @@ internal static class PostgresBinaries
         const string Root = "/usr/lib/postgresql";
         return Directory.Exists(Root)
             ? Directory.EnumerateDirectories(Root)
-                .OrderByDescending(folder => int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var version) ? version : 0)
+                .OrderByDescending(folder =>
+                    int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var version) ? version : 0)
                 .Select(folder => Path.Combine(folder, "bin"))
             : [];
     }

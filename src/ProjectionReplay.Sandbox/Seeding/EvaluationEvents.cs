@@ -22,7 +22,14 @@ internal static class EvaluationEvents
     }
 
     private static void WriteBeginning(
-        EventRows rows, SeedRandom random, in SeedAggregate aggregate, string eventType, long time, string evaluator, string type, string traceId)
+        EventRows rows,
+        SeedRandom random,
+        in SeedAggregate aggregate,
+        string eventType,
+        long time,
+        string evaluator,
+        string type,
+        string traceId)
     {
         var json = rows.Payload();
         json.WriteStartObject();

@@ -22,7 +22,8 @@ internal sealed class EventRows : IDisposable
     public EventRows(int duplicateEvery)
     {
         _duplicateEvery = duplicateEvery;
-        _json = new Utf8JsonWriter(_payload, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true });
+        var options = new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+        _json = new Utf8JsonWriter(_payload, options);
     }
 
     public ReadOnlyMemory<byte> Bytes => _rows.WrittenMemory;

@@ -62,11 +62,14 @@ public sealed class EventSeeder : IDisposable
         var query = $"INSERT INTO event_log ({EventRows.Columns}) FORMAT RowBinary";
         using var content = new ReadOnlyMemoryContent(rows);
         using var response = await _client.PostAsync(
-            new Uri($"/?database={Uri.EscapeDataString(_database)}&query={Uri.EscapeDataString(query)}", UriKind.Relative), content, cancellationToken);
+            new Uri($"/?database={Uri.EscapeDataString(_database)}&query={Uri.EscapeDataString(query)}", UriKind.Relative),
+            content,
+            cancellationToken);
         if (!response.IsSuccessStatusCode)
         {
             var answer = await response.Content.ReadAsStringAsync(cancellationToken);
-            throw new HttpRequestException(string.Create(CultureInfo.InvariantCulture, $"ClickHouse answered {(int)response.StatusCode}: {answer}"));
+            throw new HttpRequestException(
+                string.Create(CultureInfo.InvariantCulture, $"ClickHouse answered {(int)response.StatusCode}: {answer}"));
         }
     }
 }

@@ -27,7 +27,8 @@ internal static class ExperimentRunEvents
         WriteCompleted(rows, random, aggregate, time + 100);
     }
 
-    private static void WriteStarted(EventRows rows, SeedRandom random, in SeedAggregate aggregate, string experimentId, int entries, long time)
+    private static void WriteStarted(
+        EventRows rows, SeedRandom random, in SeedAggregate aggregate, string experimentId, int entries, long time)
     {
         var json = Begin(rows, aggregate, experimentId);
         if (random.Below(2) == 0)
@@ -46,7 +47,8 @@ internal static class ExperimentRunEvents
         rows.Add(aggregate, "lw.experiment_run.started", Version, time, time, random.Letters(27));
     }
 
-    private static void WriteTarget(EventRows rows, SeedRandom random, in SeedAggregate aggregate, string experimentId, int index, long time)
+    private static void WriteTarget(
+        EventRows rows, SeedRandom random, in SeedAggregate aggregate, string experimentId, int index, long time)
     {
         var json = Begin(rows, aggregate, experimentId);
         json.WriteNumber("index"u8, index);

@@ -10,7 +10,8 @@ public sealed class RandomFaultTests(TestServers servers) : IClassFixture<TestSe
 {
     private const int InARow = 4;
 
-    private static readonly string[] Projections = ["evaluationState", "experimentRunState", "tenantDailyBillableEvents", "tenantDailyEventStats"];
+    private static readonly string[] Projections =
+        ["evaluationState", "experimentRunState", "tenantDailyBillableEvents", "tenantDailyEventStats"];
 
     public static TheoryData<int> Seeds { get; } = FaultSchedule.Seeds(FaultSchedule.Faults, percent: 68);
 
@@ -53,7 +54,8 @@ public sealed class RandomFaultTests(TestServers servers) : IClassFixture<TestSe
         await subject.AssertDoneAsync($"{story}; Resume");
     }
 
-    private async Task FailAsync(FaultSubject subject, Fault fault, Server server, ReplayBoundary at, PreviousRunAction action, string story)
+    private async Task FailAsync(
+        FaultSubject subject, Fault fault, Server server, ReplayBoundary at, PreviousRunAction action, string story)
     {
         await using var linked = new LinkedServers(servers, server);
         using var cancellation = new CancellationTokenSource();
@@ -83,7 +85,8 @@ public sealed class RandomFaultTests(TestServers servers) : IClassFixture<TestSe
         {
             Fault.Exception => outcome.Error == ReplayError.ReplayFailed,
             Fault.Cancel => outcome.Exception is OperationCanceledException,
-            Fault.Outage => outcome.Error is ReplayError.ClickHouseUnavailable or ReplayError.RedisUnavailable or ReplayError.PostgresUnavailable,
+            Fault.Outage => outcome.Error
+                is ReplayError.ClickHouseUnavailable or ReplayError.RedisUnavailable or ReplayError.PostgresUnavailable,
             _ => false,
         };
         Assert.True(isExpected, $"{story}: the run ended unexpectedly with {outcome.Exception}");

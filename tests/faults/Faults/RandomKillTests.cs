@@ -25,7 +25,8 @@ public sealed class RandomKillTests(TestServers servers) : IClassFixture<TestSer
             var delay = Math.Round(Math.Pow(random.NextDouble(), 2) * 500, 1);
             var action = random.Next(3) == 0 ? PreviousRunAction.Restart : PreviousRunAction.Resume;
             var wasKilled = await ChildReplay.KillAfterAsync(servers, delay, subjects, action);
-            schedule += string.Create(CultureInfo.InvariantCulture, $", {action} {(wasKilled ? "killed after" : "done before")} {delay} ms");
+            schedule += string.Create(
+                CultureInfo.InvariantCulture, $", {action} {(wasKilled ? "killed after" : "done before")} {delay} ms");
         }
 
         var last = random.Next(2) == 0 ? PreviousRunAction.Restart : PreviousRunAction.Resume;

@@ -113,7 +113,9 @@ public sealed class ShortCutTests(TestServers servers) : IClassFixture<TestServe
     private static void AssertTold(ReplayOutcome outcome, FaultyLink link, string operation)
     {
         Assert.True(link.Strikes > 0, "The connection should have been cut, but the run was over before.");
-        Assert.Contains(outcome.Verbose, text => text.StartsWith(operation, StringComparison.Ordinal) && text.Contains("Trying again", StringComparison.Ordinal));
+        Assert.Contains(
+            outcome.Verbose,
+            text => text.StartsWith(operation, StringComparison.Ordinal) && text.Contains("Trying again", StringComparison.Ordinal));
     }
 
     private static ReplayOptions At(ReplayPhase phase, FaultyLink link, Action<FaultyLink, int> fault) => new()

@@ -27,13 +27,25 @@ public sealed class LiveFaultTests(TestServers servers) : IClassFixture<TestServ
         {
             var delay = Math.Round(100 + (random.NextDouble() * 1500), 1);
             var wasKilled = await ChildReplay.KillAfterAsync(
-                servers, delay, system.Projection.Definition.Name, system.Tenant.Id, system.Options.AggregateBatchSize!.Value, system.IsRebuild ? "Rebuild" : "Resume");
+                servers,
+                delay,
+                system.Projection.Definition.Name,
+                system.Tenant.Id,
+                system.Options.AggregateBatchSize!.Value,
+                system.IsRebuild ? "Rebuild" : "Resume");
             schedule += string.Create(CultureInfo.InvariantCulture, $", {(wasKilled ? "killed after" : "done before")} {delay} ms");
         }
 
         var last = random.Next(2) == 0 ? PreviousRunAction.Restart : PreviousRunAction.Resume;
         var outcome = await ReplayOutcome.RunAsync(
-            servers, system.Projection, system.Tenant, system.Options, system.IsRebuild ? PreviousRunAction.Refuse : last, isLive: true, isRebuild: system.IsRebuild, timeProvider: system.ReplayTime);
+            servers,
+            system.Projection,
+            system.Tenant,
+            system.Options,
+            system.IsRebuild ? PreviousRunAction.Refuse : last,
+            isLive: true,
+            isRebuild: system.IsRebuild,
+            timeProvider: system.ReplayTime);
 
         outcome.ShouldSucceed();
         await system.AssertExactAsync($"{schedule}, then {(system.IsRebuild ? "rebuilt" : last)}");
@@ -71,7 +83,8 @@ public sealed class LiveFaultTests(TestServers servers) : IClassFixture<TestServ
             timeProvider: system.ReplayTime);
 
         outcome.ShouldSucceed();
-        await system.AssertExactAsync($"REPLAY_TEST_SEED={seed}, {system.Projection.Definition.Name}, {faulty} cut {linked.Link.Strikes} times");
+        await system.AssertExactAsync(
+            $"REPLAY_TEST_SEED={seed}, {system.Projection.Definition.Name}, {faulty} cut {linked.Link.Strikes} times");
     }
 
     private static void Cut(FaultyLink link, int how)

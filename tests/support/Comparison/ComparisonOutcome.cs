@@ -26,7 +26,9 @@ internal sealed record ComparisonOutcome(
     /// <summary>Checks how it failed, and returns the message.</summary>
     public string ShouldFailWith(ReplayError error)
     {
-        Assert.True((Exception as ReplayException)?.Error == error, $"The comparison should have failed with {error}, but ended with: {Exception?.ToString() ?? "success"}");
+        Assert.True(
+            (Exception as ReplayException)?.Error == error,
+            $"The comparison should have failed with {error}, but ended with: {Exception?.ToString() ?? "success"}");
         return Exception!.Message;
     }
 
@@ -46,7 +48,8 @@ internal sealed record ComparisonOutcome(
         try
         {
             var request = new ComparisonRequest { Projection = projection, TenantId = tenant.Id, Grace = TimeSpan.Zero };
-            await new ProjectionComparison(connections ?? servers.Connections, timeProvider).CompareAsync(with?.Invoke(request) ?? request, messages, cancellationToken);
+            var comparison = new ProjectionComparison(connections ?? servers.Connections, timeProvider);
+            await comparison.CompareAsync(with?.Invoke(request) ?? request, messages, cancellationToken);
         }
         catch (Exception exception)
         {

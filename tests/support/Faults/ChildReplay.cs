@@ -18,7 +18,11 @@ internal static class ChildReplay
     {
         var side = boundary.IsBefore ? "before" : "after";
         var (exitCode, output) = await RunAsync(
-            servers, subjects, PreviousRunAction.Refuse, "REPLAY_KILL_AT", string.Create(CultureInfo.InvariantCulture, $"{boundary.Batch}:{boundary.Phase}:{side}"));
+            servers,
+            subjects,
+            PreviousRunAction.Refuse,
+            "REPLAY_KILL_AT",
+            string.Create(CultureInfo.InvariantCulture, $"{boundary.Batch}:{boundary.Phase}:{side}"));
         Assert.True(exitCode == KilledExitCode, $"The child should have been killed at {boundary}, but ended with {exitCode}:\n{output}");
     }
 
@@ -31,7 +35,9 @@ internal static class ChildReplay
     {
         var (exitCode, output) = await RunAsync(
             servers, subjects, previousRun, "REPLAY_KILL_AFTER", milliseconds.ToString(CultureInfo.InvariantCulture));
-        Assert.True(exitCode == KilledExitCode || exitCode == 0, $"The child should have been killed or have succeeded, but ended with {exitCode}:\n{output}");
+        Assert.True(
+            exitCode == KilledExitCode || exitCode == 0,
+            $"The child should have been killed or have succeeded, but ended with {exitCode}:\n{output}");
         return exitCode == KilledExitCode;
     }
 
@@ -48,13 +54,17 @@ internal static class ChildReplay
         TestServers servers, double milliseconds, string projection, string tenantId, int aggregateBatchSize, string action)
     {
         string[] arguments = [projection, tenantId, aggregateBatchSize.ToString(CultureInfo.InvariantCulture), action];
-        var (exitCode, output) = await RunAsync(servers, arguments, ("REPLAY_KILL_AFTER", milliseconds.ToString(CultureInfo.InvariantCulture)));
-        Assert.True(exitCode == KilledExitCode || exitCode == 0, $"The child should have been killed or have succeeded, but ended with {exitCode}:\n{output}");
+        var (exitCode, output) = await RunAsync(
+            servers, arguments, ("REPLAY_KILL_AFTER", milliseconds.ToString(CultureInfo.InvariantCulture)));
+        Assert.True(
+            exitCode == KilledExitCode || exitCode == 0,
+            $"The child should have been killed or have succeeded, but ended with {exitCode}:\n{output}");
         return exitCode == KilledExitCode;
     }
 
     /// <summary>Replays one shard of all subjects, until the process kills itself when each of them is at a boundary.</summary>
-    public static async Task KillShardAtAsync(TestServers servers, ReplayShard shard, ReplayBoundary boundary, IReadOnlyCollection<FaultSubject> subjects)
+    public static async Task KillShardAtAsync(
+        TestServers servers, ReplayShard shard, ReplayBoundary boundary, IReadOnlyCollection<FaultSubject> subjects)
     {
         var side = boundary.IsBefore ? "before" : "after";
         var (exitCode, output) = await RunAsync(
@@ -62,12 +72,17 @@ internal static class ChildReplay
             Arguments(subjects, PreviousRunAction.Refuse),
             ("REPLAY_SHARD", shard.ToString()),
             ("REPLAY_KILL_AT", string.Create(CultureInfo.InvariantCulture, $"{boundary.Batch}:{boundary.Phase}:{side}")));
-        Assert.True(exitCode == KilledExitCode, $"Shard {shard} should have been killed at {boundary}, but ended with {exitCode}:\n{output}");
+        Assert.True(
+            exitCode == KilledExitCode,
+            $"Shard {shard} should have been killed at {boundary}, but ended with {exitCode}:\n{output}");
     }
 
     /// <summary>Replays shards of all subjects to their end, each shard in a process of its own, all at once.</summary>
     public static Task RunShardsAsync(
-        TestServers servers, IEnumerable<ReplayShard> shards, IReadOnlyCollection<FaultSubject> subjects, PreviousRunAction previousRun = PreviousRunAction.Refuse) =>
+        TestServers servers,
+        IEnumerable<ReplayShard> shards,
+        IReadOnlyCollection<FaultSubject> subjects,
+        PreviousRunAction previousRun = PreviousRunAction.Refuse) =>
         Task.WhenAll(shards.Select(async shard =>
         {
             var (exitCode, output) = await RunAsync(servers, Arguments(subjects, previousRun), ("REPLAY_SHARD", shard.ToString()));
@@ -90,8 +105,9 @@ internal static class ChildReplay
         TestServers servers, IEnumerable<FaultSubject> subjects, PreviousRunAction previousRun, string killVariable, string kill) =>
         RunAsync(servers, Arguments(subjects, previousRun), (killVariable, kill));
 
-    private static IEnumerable<string> Arguments(IEnumerable<FaultSubject> subjects, PreviousRunAction previousRun) => subjects.SelectMany(subject => (string[])
-        [subject.Name, subject.Tenant.Id, subject.AggregateBatchSize.ToString(CultureInfo.InvariantCulture), previousRun.ToString()]);
+    private static IEnumerable<string> Arguments(IEnumerable<FaultSubject> subjects, PreviousRunAction previousRun) =>
+        subjects.SelectMany(subject => (string[])
+            [subject.Name, subject.Tenant.Id, subject.AggregateBatchSize.ToString(CultureInfo.InvariantCulture), previousRun.ToString()]);
 
     private static async Task<(int ExitCode, string Output)> RunAsync(
         TestServers servers, IEnumerable<string> arguments, params (string Name, string Value)[] environment)

@@ -28,7 +28,9 @@ internal static class FaultSchedule
 
     /// <summary>A number that the environment may set.</summary>
     public static int? Number(string variable) =>
-        int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+        int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
 
     /// <summary>A kind's part of the schedules that are asked for; one at least.</summary>
     private static int Share(int normally, int percent) =>

@@ -44,8 +44,8 @@ internal sealed class FaultSubject
     public static async Task<IReadOnlyList<FaultSubject>> CreateEachAsync(TestServers servers, ulong seed = 1)
     {
         var tenant = await SeedAsync(servers, seed);
-        return await Task.WhenAll(
-            ((string[])["evaluationState", "experimentRunState", "tenantDailyBillableEvents"]).Select(projection => OfAsync(servers, projection, tenant)));
+        string[] projections = ["evaluationState", "experimentRunState", "tenantDailyBillableEvents"];
+        return await Task.WhenAll(projections.Select(projection => OfAsync(servers, projection, tenant)));
     }
 
     /// <summary>Replays in this process.</summary>

@@ -129,7 +129,11 @@ internal sealed class FaultyLink : IAsyncDisposable
             {
                 if (_stall is { } stall) await stall.Task;
                 var passing = Judge(connection, buffer.AsSpan(0, count), isAnswer);
-                for (var sent = 0; sent < (passing ?? count);) sent += await to.SendAsync(buffer.AsMemory(sent, (passing ?? count) - sent), _closing.Token);
+                for (var sent = 0; sent < (passing ?? count);)
+                {
+                    sent += await to.SendAsync(buffer.AsMemory(sent, (passing ?? count) - sent), _closing.Token);
+                }
+
                 if (passing is null) continue;
                 Strikes++;
                 Cut();

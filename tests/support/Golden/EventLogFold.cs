@@ -17,7 +17,8 @@ internal static class EventLogFold
         using var fold = run.StartFold();
         foreach (var aggregate in Select(projection.Definition, rows).GroupBy(row => row.Aggregate))
         {
-            foreach (var row in aggregate.OrderBy(row => row.Timestamp).ThenBy(row => row.EventId, Utf8Order).DistinctBy(row => row.EventId))
+            var ordered = aggregate.OrderBy(row => row.Timestamp).ThenBy(row => row.EventId, Utf8Order);
+            foreach (var row in ordered.DistinctBy(row => row.EventId))
             {
                 fold.Apply(row.ToReplayEvent());
             }

@@ -24,9 +24,17 @@ internal static class GoldenFiles
     /// </summary>
     public static IReadOnlyDictionary<string, ModelPrices> PriceTables()
     {
-        var tables = new Dictionary<string, ModelPrices> { ["the models that occur"] = ModelPriceFile.Read(PathOf("occurring-model-prices.json"), "the tests") };
+        var tables = new Dictionary<string, ModelPrices>
+        {
+            ["the models that occur"] = ModelPriceFile.Read(PathOf("occurring-model-prices.json"), "the tests"),
+        };
         var shared = Path.Combine(RepositoryLayout.Root, "..", "shared", "golden", "model-prices.json");
-        if (File.Exists(shared)) tables["the whole table"] = new ModelPrices(JsonElement.Parse(File.ReadAllBytes(shared)).EnumerateArray().Select(ReadPrice));
+        if (File.Exists(shared))
+        {
+            var prices = JsonElement.Parse(File.ReadAllBytes(shared)).EnumerateArray().Select(ReadPrice);
+            tables["the whole table"] = new ModelPrices(prices);
+        }
+
         return tables;
     }
 

@@ -18,9 +18,11 @@ internal static class StateAssert
             {
                 // JSON has no word for a number that is not finite.
                 JsonValueKind.Null when actual is double number => !double.IsFinite(number),
-                JsonValueKind.Array => actual is IEnumerable<string> texts && texts.SequenceEqual(field.Value.EnumerateArray().Select(Text)),
+                JsonValueKind.Array => actual is IEnumerable<string> texts
+                    && texts.SequenceEqual(field.Value.EnumerateArray().Select(Text)),
                 JsonValueKind.Object => actual is IEnumerable<KeyValuePair<string, string>> pairs
-                    && pairs.Select(pair => (pair.Key, pair.Value)).SequenceEqual(field.Value.EnumerateObject().Select(member => (member.Name, Text(member.Value)))),
+                    && pairs.Select(pair => (pair.Key, pair.Value)).SequenceEqual(
+                        field.Value.EnumerateObject().Select(member => (member.Name, Text(member.Value)))),
                 JsonValueKind.Null => actual is null,
                 JsonValueKind.True => actual is true,
                 JsonValueKind.False => actual is false,

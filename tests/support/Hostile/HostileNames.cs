@@ -36,5 +36,11 @@ internal static class HostileNames
 
     /// <summary>Those that one layer or another was most likely to take for its own; or all, at night.</summary>
     public static TheoryData<string> Worst { get; } = TestExtent.Of(
-        All.Keys, "colons", "backslashes", "a bound parameter", "percent codes", "the end of the basic plane", "ten thousand bytes of three");
+        All.Keys,
+        "colons",
+        "backslashes",
+        "a bound parameter",
+        "percent codes",
+        "the end of the basic plane",
+        "ten thousand bytes of three");
 }

@@ -28,7 +28,8 @@ internal sealed class OwnDatabase : IAsyncDisposable
         var database = new OwnDatabase(servers, $"{name} {Guid.NewGuid():N}");
         await servers.ExecuteAsync($"CREATE DATABASE {database.Quoted}");
         await servers.ExecuteAsync(SandboxSchema.EventLog.Replace("event_log", $"{database.Quoted}.event_log", StringComparison.Ordinal));
-        await servers.ExecuteAsync(SandboxSchema.EvaluationStates.Replace("evaluation_states", $"{database.Quoted}.evaluation_states", StringComparison.Ordinal));
+        await servers.ExecuteAsync(SandboxSchema.EvaluationStates.Replace(
+            "evaluation_states", $"{database.Quoted}.evaluation_states", StringComparison.Ordinal));
         return database;
     }
 

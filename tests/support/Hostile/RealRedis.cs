@@ -31,13 +31,25 @@ internal sealed class RealRedis : IAsyncDisposable
     /// <param name="arguments">More of the server's arguments.</param>
     public static async Task<RealRedis> StartAsync(bool isCluster = false, params string[] arguments)
     {
-        var isInstalled = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, "redis-server")));
+        var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
+        var isInstalled = folders.Any(folder => File.Exists(Path.Combine(folder, "redis-server")));
         Assert.SkipUnless(isInstalled, "This takes a redis-server on the PATH, which this machine has not.");
         var port = FindPort();
         var directory = Directory.CreateTempSubdirectory("projection-replay-");
-        string[] cluster = isCluster ? ["--cluster-enabled", "yes", "--cluster-port", Text(FindPort()), "--cluster-announce-ip", "127.0.0.1"] : [];
+        string[] cluster = isCluster
+            ? ["--cluster-enabled", "yes", "--cluster-port", Text(FindPort()), "--cluster-announce-ip", "127.0.0.1"]
+            : [];
         var process = Process.Start(new ProcessStartInfo(
-            "redis-server", ["--port", Text(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", directory.FullName, .. cluster, .. arguments])
+            "redis-server",
+            [
+                "--port", Text(port),
+                "--bind", "127.0.0.1",
+                "--save", "",
+                "--appendonly", "no",
+                "--dir", directory.FullName,
+                .. cluster,
+                .. arguments,
+            ])
         {
             RedirectStandardOutput = true,
             UseShellExecute = false,
@@ -90,7 +102,8 @@ internal sealed class RealRedis : IAsyncDisposable
     private async Task TakeAllSlotsAsync()
     {
         await ExecuteAsync("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
-        for (var started = Stopwatch.GetTimestamp(); !(await ExecuteAsync("CLUSTER", "INFO")).ToString().Contains("cluster_state:ok", StringComparison.Ordinal);)
+        var started = Stopwatch.GetTimestamp();
+        while (!(await ExecuteAsync("CLUSTER", "INFO")).ToString().Contains("cluster_state:ok", StringComparison.Ordinal))
         {
             Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(20), "The cluster should have come up.");
             await Task.Delay(20);

@@ -25,7 +25,9 @@ internal static class TenantTraces
             SELECT row_to_json(counter)::text FROM "TenantDailyBillableEvents" AS counter WHERE "tenantId" = $1
             UNION ALL
             SELECT row_to_json(ledger)::text FROM projection_replay_ledger AS ledger
-            WHERE EXISTS (SELECT FROM jsonb_object_keys(contribution) AS key WHERE key LIKE replace(replace(replace($1, '\', '\\'), '%', '\%'), '_', '\_') || ':____-__-__')
+            WHERE EXISTS (
+                SELECT FROM jsonb_object_keys(contribution) AS key
+                WHERE key LIKE replace(replace(replace($1, '\', '\\'), '%', '\%'), '_', '\_') || ':____-__-__')
             ORDER BY 1
             """))
         {

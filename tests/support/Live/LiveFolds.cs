@@ -22,7 +22,8 @@ internal sealed class LiveExperimentRuns(TestServers servers) : ILiveFold, IDisp
     public async Task ApplyAsync(EventLogRow liveEvent)
     {
         var run = await LoadAsync(liveEvent.Aggregate) ?? _projection.CreateState(liveEvent.ToReplayEvent());
-        run = _projection.Apply(run, (liveEvent with { EventType = _projection.Definition.EventTypes.Single(type => type == liveEvent.EventType) }).ToReplayEvent());
+        var eventType = _projection.Definition.EventTypes.Single(type => type == liveEvent.EventType);
+        run = _projection.Apply(run, (liveEvent with { EventType = eventType }).ToReplayEvent());
         var state = new ProjectedState<ExperimentRun>(liveEvent.Aggregate, liveEvent.Aggregate.AggregateId, run);
         var store = new ClickHouseLatestRowStore<ExperimentRun>(_database, ExperimentRunTable.Rows);
         using var buffer = store.CreateBuffer();
@@ -54,7 +55,8 @@ internal sealed class LiveExperimentRuns(TestServers servers) : ILiveFold, IDisp
                 : null,
         };
 
-        static double? Number(JsonElement row, string column) => row.GetProperty(column) is { ValueKind: JsonValueKind.Number } number ? number.GetDouble() : null;
+        static double? Number(JsonElement row, string column) =>
+            row.GetProperty(column) is { ValueKind: JsonValueKind.Number } number ? number.GetDouble() : null;
     }
 
     private static ClickHouseClientSettings Settings(TestServers servers) =>

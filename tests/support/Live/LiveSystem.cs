@@ -93,7 +93,8 @@ internal sealed class LiveSystem : IAsyncDisposable
             _workers.SlowestStaging < StagingGrace,
             $"The live system should have kept its promise, but a job was staged {_workers.SlowestStaging} after its event.");
         var oracle = new StateOracle(_servers, Projection, Tenant.Id);
-        await oracle.AssertStoredAsync($"{because}, {_traffic.Appended} live events: processed {processed}, skipped {skipped}, deferred {deferred}");
+        await oracle.AssertStoredAsync(
+            $"{because}, {_traffic.Appended} live events: processed {processed}, skipped {skipped}, deferred {deferred}");
         await oracle.AssertNothingLeftAsync(because);
     }
 

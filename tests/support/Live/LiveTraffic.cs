@@ -33,7 +33,10 @@ internal sealed class LiveTraffic(TestTenant tenant, LiveWorkers workers, int ru
             var id = RunId(run);
             tenant.AddRaw("experiment_run", id, "lw.experiment_run.started", TestTenant.Start,
                 $$"""{"runId":"{{id}}","experimentId":"x","total":5,"targets":[]}""");
-            for (var i = 1; i < eventsPerRun; i++) tenant.AddRaw("experiment_run", id, "lw.experiment_run.target_result", TestTenant.Start.AddSeconds(i), Result(id, i));
+            for (var i = 1; i < eventsPerRun; i++)
+            {
+                tenant.AddRaw("experiment_run", id, "lw.experiment_run.target_result", TestTenant.Start.AddSeconds(i), Result(id, i));
+            }
         }
 
         await tenant.AppendAsync();
@@ -41,7 +44,8 @@ internal sealed class LiveTraffic(TestTenant tenant, LiveWorkers workers, int ru
 
     /// <summary>Appends until told to stop.</summary>
     public async Task RunAsync(int streams, CancellationToken stop) =>
-        await Task.WhenAll(Enumerable.Range(0, streams).Select(stream => Task.Run(() => StreamAsync(new Random((seed * 31) + stream), stop))));
+        await Task.WhenAll(Enumerable.Range(0, streams).Select(stream =>
+            Task.Run(() => StreamAsync(new Random((seed * 31) + stream), stop))));
 
     private async Task StreamAsync(Random random, CancellationToken stop)
     {
@@ -66,7 +70,8 @@ internal sealed class LiveTraffic(TestTenant tenant, LiveWorkers workers, int ru
                 ["TenantId"] = tenant.Id,
                 ["AggregateType"] = key.AggregateType,
                 ["AggregateId"] = id,
-                ["EventId"] = string.Create(CultureInfo.InvariantCulture, $"{timestamp:D13}:{tenant.Id}:{id}:experiment_run:live{number:D20}"),
+                ["EventId"] = string.Create(
+                    CultureInfo.InvariantCulture, $"{timestamp:D13}:{tenant.Id}:{id}:experiment_run:live{number:D20}"),
                 ["EventType"] = isStart ? "lw.experiment_run.started" : "lw.experiment_run.target_result",
                 ["EventVersion"] = "1",
                 ["EventTimestamp"] = timestamp,
@@ -80,7 +85,11 @@ internal sealed class LiveTraffic(TestTenant tenant, LiveWorkers workers, int ru
     private static string RunId(int run) => run.ToString("'run'0000", CultureInfo.InvariantCulture);
 
     /// <summary>Whole numbers, so that the order in which live handlers add them up does not matter.</summary>
-    private static string Result(string runId, int number) => string.Create(
-        CultureInfo.InvariantCulture,
-        $$"""{"runId":"{{runId}}","experimentId":"x","cost":{{number % 7}},"duration":{{number % 100}},"error":{{(number % 5 == 0 ? "\"failed\"" : "null")}}}""");
+    private static string Result(string runId, int number)
+    {
+        var error = number % 5 == 0 ? "\"failed\"" : "null";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $$"""{"runId":"{{runId}}","experimentId":"x","cost":{{number % 7}},"duration":{{number % 100}},"error":{{error}}}""");
+    }
 }

@@ -20,7 +20,8 @@ internal sealed class LiveWorkers : IAsyncDisposable
     private readonly ConcurrentDictionary<ProjectionReplay.Events.AggregateKey, byte> _groups = new();
 
     /// <summary>What each event that was begun to be appended waits for: its staging, and the end of its job.</summary>
-    private readonly ConcurrentDictionary<string, (TaskCompletionSource Staged, TaskCompletionSource Handled)> _open = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (TaskCompletionSource Staged, TaskCompletionSource Handled)> _open =
+        new(StringComparer.Ordinal);
     private readonly Task[] _workers;
     private long _appended, _processed, _skipped, _deferred;
 

@@ -26,7 +26,8 @@ internal static class ChildShell
         using var process = Process.Start(start)!;
         await process.StandardInput.WriteAsync($"Import-Module '{RepositoryLayout.Manifest}' -ErrorAction Stop\n{script}");
         process.StandardInput.Close();
-        var lines = (await process.StandardOutput.ReadToEndAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        var lines = (await process.StandardOutput.ReadToEndAsync())
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         await process.WaitForExitAsync();
         directory.Delete(recursive: true);
         return lines;

@@ -89,7 +89,9 @@ internal sealed record ShellOutcome(
 
     public ShellOutcome ShouldSucceed()
     {
-        Assert.True(Terminating is null, $"The script should have succeeded but ended with: {Terminating?.FullyQualifiedErrorId}: {Terminating?.Exception}");
+        Assert.True(
+            Terminating is null,
+            $"The script should have succeeded but ended with: {Terminating?.FullyQualifiedErrorId}: {Terminating?.Exception}");
         Assert.True(Errors.Count == 0, $"The script should not have written errors, but did: {string.Join(Environment.NewLine, Errors)}");
         return this;
     }
@@ -97,7 +99,10 @@ internal sealed record ShellOutcome(
     /// <summary>Checks that it ended with an error whose id starts with a name, and returns the message.</summary>
     public string ShouldFailWith(string errorId)
     {
-        Assert.True(Terminating is not null, $"The script should have ended with {errorId}; it did not end with an error. Errors written: {string.Join(", ", Errors)}");
+        Assert.True(
+            Terminating is not null,
+            $"The script should have ended with {errorId}; it did not end with an error. "
+                + $"Errors written: {string.Join(", ", Errors)}");
         Assert.StartsWith(errorId + ",", Terminating.FullyQualifiedErrorId, StringComparison.Ordinal);
         return Terminating.Exception.Message;
     }

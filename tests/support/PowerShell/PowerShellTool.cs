@@ -7,7 +7,14 @@ internal static class PowerShellTool
 {
     /// <summary>The program, which <c>dotnet</c> runs.</summary>
     public static string Program { get; } = Path.Combine(
-        Metadata("NuGetPackageRoot"), "powershell", Metadata("PowerShellToolVersion"), "tools", "net10.0", "any", OperatingSystem.IsWindows() ? "win" : "unix", "pwsh.dll");
+        Metadata("NuGetPackageRoot"),
+        "powershell",
+        Metadata("PowerShellToolVersion"),
+        "tools",
+        "net10.0",
+        "any",
+        OperatingSystem.IsWindows() ? "win" : "unix",
+        "pwsh.dll");
 
     /// <summary>Makes <c>pwsh</c> a command, as where PowerShell is installed. Returns it, and the PATH that finds it.</summary>
     /// <param name="folder">Where a folder for the command is made.</param>
@@ -17,7 +24,11 @@ internal static class PowerShellTool
         var commands = folder.CreateSubdirectory("commands");
         var command = Path.Combine(commands.FullName, "pwsh");
         File.WriteAllText(command, $"#!/bin/sh\nexec dotnet '{Program}' \"$@\"\n");
-        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(command, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(command, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+
         return (command, commands.FullName + Path.PathSeparator + Environment.GetEnvironmentVariable("PATH"));
     }
 

@@ -77,7 +77,8 @@ internal sealed class Terminal : IAsyncDisposable
         await TypeAsync(command);
 
         // Or the prompt that is waited for next might be the one that this was typed at.
-        await WaitForAsync(screen => WithoutSpace(screen).EndsWith(WithoutSpace(command), StringComparison.Ordinal), $"'{command}' at the prompt");
+        await WaitForAsync(
+            screen => WithoutSpace(screen).EndsWith(WithoutSpace(command), StringComparison.Ordinal), $"'{command}' at the prompt");
         await PressAsync("Enter");
     }
 
@@ -98,19 +99,24 @@ internal sealed class Terminal : IAsyncDisposable
     }
 
     /// <summary>Waits until a text stands on the screen, and returns the whole screen.</summary>
-    public Task<string> WaitForAsync(string text) => WaitForAsync(screen => screen.Contains(text, StringComparison.Ordinal), $"'{text}' on the screen");
+    public Task<string> WaitForAsync(string text) =>
+        WaitForAsync(screen => screen.Contains(text, StringComparison.Ordinal), $"'{text}' on the screen");
 
     /// <summary>Waits until pwsh waits for a command, with nothing typed yet and nothing else on that line.</summary>
-    public Task<string> WaitForPromptAsync() => WaitForAsync(screen => screen.TrimEnd().Split('\n')[^1].Trim() == $"PS {Location.FullName}>", "a whole prompt");
+    public Task<string> WaitForPromptAsync() =>
+        WaitForAsync(screen => screen.TrimEnd().Split('\n')[^1].Trim() == $"PS {Location.FullName}>", "a whole prompt");
 
     /// <summary>Waits for a screen.</summary>
-    public Task<string> WaitForAsync(Func<string, bool> isThere, string what) => WaitForAsync(screen => Task.FromResult(isThere(screen)), what);
+    public Task<string> WaitForAsync(Func<string, bool> isThere, string what) =>
+        WaitForAsync(screen => Task.FromResult(isThere(screen)), what);
 
     /// <summary>Waits until the program has ended, and returns its exit code.</summary>
     public async Task<int> WaitForEndAsync()
     {
         var exitCode = 0;
-        await WaitForAsync(_ => File.Exists(_exitCode) && int.TryParse(File.ReadAllText(_exitCode), CultureInfo.InvariantCulture, out exitCode), "an end");
+        await WaitForAsync(
+            _ => File.Exists(_exitCode) && int.TryParse(File.ReadAllText(_exitCode), CultureInfo.InvariantCulture, out exitCode),
+            "an end");
         return exitCode;
     }
 
@@ -170,7 +176,13 @@ internal sealed class Terminal : IAsyncDisposable
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(program, [argument]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+            var start = new ProcessStartInfo(program, [argument])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                UseShellExecute = false,
+            };
+            using var process = Process.Start(start)!;
             process.WaitForExit();
             return process.ExitCode == 0;
         }

@@ -68,7 +68,8 @@ internal sealed record ReplayOutcome(
                 // Where no live system is at work, nothing is going to be staged.
                 Options = isLive ? options ?? new ReplayOptions() : (options ?? new ReplayOptions()) with { StagingGrace = TimeSpan.Zero },
             };
-            await using var run = await new ReplayEngine(connections ?? servers.Connections, timeProvider).PrepareAsync(request, isDryRun, messages, cancellationToken);
+            var engine = new ReplayEngine(connections ?? servers.Connections, timeProvider);
+            await using var run = await engine.PrepareAsync(request, isDryRun, messages, cancellationToken);
             plan = run.Plan;
             if (!isDryRun) await run.ExecuteAsync(previousRun, cancellationToken);
         }
@@ -82,7 +83,8 @@ internal sealed record ReplayOutcome(
         return new ReplayOutcome(plan, entries, warnings, verbose, messages.Progress, failure);
     }
 
-    private static async Task<(List<ReplayLogEntry> Entries, List<string> Warnings, List<string> Verbose)> ReadAsync(ReplayMessages messages)
+    private static async Task<(List<ReplayLogEntry> Entries, List<string> Warnings, List<string> Verbose)> ReadAsync(
+        ReplayMessages messages)
     {
         var (entries, warnings, verbose) = (new List<ReplayLogEntry>(), new List<string>(), new List<string>());
         await foreach (var message in messages.Reader.ReadAllAsync())

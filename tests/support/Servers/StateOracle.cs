@@ -39,8 +39,9 @@ internal sealed class StateOracle(TestServers servers, IFoldProjection projectio
             _ => throw new NotSupportedException($"The oracle does not know how '{Name}' is stored."),
         };
         var differences = Differences(expected, stored).ToList();
+        var table = projection.Definition.Table;
         Assert.True(differences.Count == 0, string.Create(CultureInfo.InvariantCulture, $"""
-            {because}: {projection.Definition.Table} of tenant '{tenantId}' differs from the fold of its {events.Count} events in {differences.Count} places:
+            {because}: {table} of tenant '{tenantId}' differs from the fold of its {events.Count} events in {differences.Count} places:
             {string.Join('\n', differences.Take(10))}
             """));
     }
@@ -53,20 +54,26 @@ internal sealed class StateOracle(TestServers servers, IFoldProjection projectio
         var markers = await tenant.MarkersAsync(Name);
         Assert.True(markers.Count == 0, $"{because}: {markers.Count} markers of {Name} are left: {string.Join(", ", markers.Take(10))}.");
         var completed = await tenant.CompletedAsync(Name);
-        Assert.True(completed.Count == 0, $"{because}: {completed.Count} completed aggregates of {Name} are left: {string.Join(", ", completed.Take(10))}.");
+        Assert.True(
+            completed.Count == 0,
+            $"{because}: {completed.Count} completed aggregates of {Name} are left: {string.Join(", ", completed.Take(10))}.");
         var holder = await servers.Redis.StringGetAsync($"projection-replay:lock:{Name}:{tenantId}");
         Assert.True(holder.IsNull, $"{because}: the lock of {Name} is left: {holder}.");
     }
 
-    private async Task<IReadOnlyList<EventLogRow>> ReadEventsAsync() =>
-        [.. (await servers.QueryAsync(
+    private async Task<IReadOnlyList<EventLogRow>> ReadEventsAsync()
+    {
+        var eventTypes = string.Join(", ", projection.Definition.EventTypes.Select(type => $"'{type}'"));
+        var rows = await servers.QueryAsync(
             """
             SELECT TenantId, AggregateType, AggregateId, EventId, EventType, EventTimestamp, EventOccurredAt, EventPayload
             FROM event_log
             WHERE TenantId = {tenant:String} AND has({eventTypes:Array(String)}, EventType)
             """,
             ("tenant", TestTenant.Escape(tenantId)),
-            ("eventTypes", $"[{string.Join(", ", projection.Definition.EventTypes.Select(type => $"'{type}'"))}]"))).Select(EventLogRow.Parse)];
+            ("eventTypes", $"[{eventTypes}]"));
+        return [.. rows.Select(EventLogRow.Parse)];
+    }
 
     private static Dictionary<string, JsonObject> Rows<TState>(LatestRowTable<TState> table, IReadOnlyList<ProjectedState<TState>> states)
         where TState : class => states.ToDictionary(state => state.Key, table.Store);
@@ -105,8 +112,9 @@ internal sealed class StateOracle(TestServers servers, IFoldProjection projectio
     {
         // The tenant is the first of the key's columns.
         var columns = string.Join(", ", table.KeyColumns.Select(column => Sql.Quote(column.Name)));
+        var tenant = Sql.Quote(table.KeyColumns[0].Name);
         await using var command = servers.Postgres.CreateCommand(
-            $"""SELECT id, {columns}, count, "lastEventTimestamp" FROM {Sql.Quote(table.Name)} WHERE {Sql.Quote(table.KeyColumns[0].Name)} = $1""");
+            $"""SELECT id, {columns}, count, "lastEventTimestamp" FROM {Sql.Quote(table.Name)} WHERE {tenant} = $1""");
         command.Parameters.Add(Sql.Text(tenantId));
         var stored = new Dictionary<string, JsonObject>();
         await using var reader = await command.ExecuteReaderAsync();

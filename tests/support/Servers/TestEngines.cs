@@ -33,7 +33,11 @@ public sealed class TestEngines : IAsyncDisposable
     {
         NpgsqlConnection.ClearAllPools();
         if (!s_shared.IsValueCreated || (await s_shared.Value)._sandbox is not { } sandbox) return;
-        if (sandbox.Process.HasExited) await Console.Error.WriteLineAsync($"The sandbox ended by itself with exit code {sandbox.Process.ExitCode}.");
+        if (sandbox.Process.HasExited)
+        {
+            await Console.Error.WriteLineAsync($"The sandbox ended by itself with exit code {sandbox.Process.ExitCode}.");
+        }
+
         await Console.Error.WriteAsync(sandbox.Errors);
         await sandbox.DisposeAsync();
     }

@@ -40,7 +40,8 @@ public sealed class TestServers : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _engines = await TestEngines.SharedAsync();
-        (ClickHouseUrl, RedisUrl, DatabaseUrl) = (WithDatabase(_engines.ClickHouseUrl), _engines.RedisUrl, WithDatabase(_engines.DatabaseUrl));
+        (ClickHouseUrl, RedisUrl, DatabaseUrl) =
+            (WithDatabase(_engines.ClickHouseUrl), _engines.RedisUrl, WithDatabase(_engines.DatabaseUrl));
 
         var clickHouse = ServerUrl.Parse(ClickHouseUrl, "CLICKHOUSE_URL", "http", "https");
         _clickHouse = new Uri($"{clickHouse.Scheme}://{clickHouse.Host}:{clickHouse.Port}/");
@@ -56,7 +57,8 @@ public sealed class TestServers : IAsyncLifetime
     public async Task<IReadOnlyList<JsonElement>> QueryAsync(string sql, params (string Name, string Value)[] parameters)
     {
         var bound = string.Concat(parameters.Select(parameter => $"&param_{parameter.Name}={Uri.EscapeDataString(parameter.Value)}"));
-        var answer = await PostAsync($"?database={_database}{bound}&output_format_json_quote_64bit_integers=0", sql + "\nFORMAT JSONEachRow");
+        var answer = await PostAsync(
+            $"?database={_database}{bound}&output_format_json_quote_64bit_integers=0", sql + "\nFORMAT JSONEachRow");
         return [.. answer.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonElement.Parse(line))];
     }
 
@@ -113,6 +115,8 @@ public sealed class TestServers : IAsyncLifetime
         using var content = new StringContent(body);
         using var response = await _http.PostAsync(new Uri(_clickHouse, parameters), content);
         var answer = await response.Content.ReadAsStringAsync();
-        return response.IsSuccessStatusCode ? answer : throw new InvalidOperationException($"{response.StatusCode}: {answer}{_engines.Errors}");
+        return response.IsSuccessStatusCode
+            ? answer
+            : throw new InvalidOperationException($"{response.StatusCode}: {answer}{_engines.Errors}");
     }
 }

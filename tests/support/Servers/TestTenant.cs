@@ -20,7 +20,12 @@ internal sealed class TestTenant(TestServers servers, string? id = null)
     public TestTenant AddEvaluation(string evaluationId, DateTimeOffset? at = null, double score = 0.5)
     {
         var first = at ?? Start;
-        var described = new JsonObject { ["evaluationId"] = evaluationId, ["evaluatorId"] = "evaluator_1", ["evaluatorType"] = "custom/test" };
+        var described = new JsonObject
+        {
+            ["evaluationId"] = evaluationId,
+            ["evaluatorId"] = "evaluator_1",
+            ["evaluatorType"] = "custom/test",
+        };
         Add("evaluation", evaluationId, "lw.evaluation.scheduled", first, described);
         Add("evaluation", evaluationId, "lw.evaluation.started", first.AddSeconds(1), described);
         Add("evaluation", evaluationId, "lw.evaluation.completed", first.AddSeconds(2),
@@ -40,11 +45,13 @@ internal sealed class TestTenant(TestServers servers, string? id = null)
     public string AggregateKey(string evaluationId) => $"{Id}:evaluation:{evaluationId}";
 
     /// <summary>Adds one event. Returns its id.</summary>
-    public string Add(string aggregateType, string aggregateId, string eventType, DateTimeOffset at, JsonNode? payload, string? eventId = null) =>
+    public string Add(
+        string aggregateType, string aggregateId, string eventType, DateTimeOffset at, JsonNode? payload, string? eventId = null) =>
         AddRaw(aggregateType, aggregateId, eventType, at, payload?.ToJsonString() ?? "", eventId);
 
     /// <summary>Adds one event whose payload is any text.</summary>
-    public string AddRaw(string aggregateType, string aggregateId, string eventType, DateTimeOffset at, string payload, string? eventId = null)
+    public string AddRaw(
+        string aggregateType, string aggregateId, string eventType, DateTimeOffset at, string payload, string? eventId = null)
     {
         var timestamp = at.ToUnixTimeMilliseconds();
         eventId ??= string.Create(
@@ -83,13 +90,15 @@ internal sealed class TestTenant(TestServers servers, string? id = null)
     /// <summary>How many rows were ever stored for each evaluation.</summary>
     public async Task<IReadOnlyDictionary<string, int>> EvaluationRowCountsAsync() =>
         (await servers.QueryAsync(
-            "SELECT EvaluationId, count() AS rows FROM evaluation_states WHERE TenantId = {tenant:String} GROUP BY EvaluationId", ("tenant", Escape(Id))))
+            "SELECT EvaluationId, count() AS rows FROM evaluation_states WHERE TenantId = {tenant:String} GROUP BY EvaluationId",
+            ("tenant", Escape(Id))))
             .ToDictionary(row => row.GetProperty("EvaluationId").GetString()!, row => row.GetProperty("rows").GetInt32());
 
     /// <summary>The tenant's billable events by date.</summary>
     public async Task<IReadOnlyDictionary<string, int>> BillableEventsAsync()
     {
-        await using var command = servers.Postgres.CreateCommand("""SELECT date, count FROM "TenantDailyBillableEvents" WHERE "tenantId" = $1""");
+        await using var command = servers.Postgres.CreateCommand(
+            """SELECT date, count FROM "TenantDailyBillableEvents" WHERE "tenantId" = $1""");
         command.Parameters.AddWithValue(Id);
         var counts = new Dictionary<string, int>();
         await using var reader = await command.ExecuteReaderAsync();
@@ -112,5 +121,7 @@ internal sealed class TestTenant(TestServers servers, string? id = null)
 
     /// <summary>A value as ClickHouse's HTTP interface expects a parameter.</summary>
     public static string Escape(string value) =>
-        value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal);
+        value.Replace("\\", "\\\\", StringComparison.Ordinal)
+            .Replace("\n", "\\n", StringComparison.Ordinal)
+            .Replace("\t", "\\t", StringComparison.Ordinal);
 }

@@ -8,7 +8,8 @@ public sealed class ModuleTests
     {
         var lines = await ChildShell.RunAsync("""
             $null = Get-ReplayProjection
-            $null = Test-ReplayConnection -ClickHouseUrl http://127.0.0.1:1/x -RedisUrl redis://127.0.0.1:1 -DatabaseUrl postgresql://u@127.0.0.1:1/x
+            $nowhere = @{ ClickHouseUrl = 'http://127.0.0.1:1/x'; RedisUrl = 'redis://127.0.0.1:1' }
+            $null = Test-ReplayConnection @nowhere -DatabaseUrl postgresql://u@127.0.0.1:1/x
             foreach ($context in [System.Runtime.Loader.AssemblyLoadContext]::All) {
                 foreach ($assembly in $context.Assemblies) { "$($context.Name)/$($assembly.GetName().Name)" }
             }
@@ -16,7 +17,11 @@ public sealed class ModuleTests
 
         Assert.Contains("Default/ProjectionReplay.PowerShell", lines);
         Assert.Contains("ProjectionReplay/ProjectionReplay.Core", lines);
-        foreach (var library in (string[])["StackExchange.Redis", "ClickHouse.Driver", "Npgsql"]) Assert.Contains($"ProjectionReplay/{library}", lines);
+        foreach (var library in (string[])["StackExchange.Redis", "ClickHouse.Driver", "Npgsql"])
+        {
+            Assert.Contains($"ProjectionReplay/{library}", lines);
+        }
+
         string[] isolated =
         [
             "ProjectionReplay.Core", "StackExchange.Redis", "Npgsql", "ClickHouse.Driver", "Polly.Core", "dotenv.net",

@@ -59,7 +59,9 @@ internal sealed class ClickHouseRequest
                 WaitEndOfQuery = IsOn(value);
                 break;
             case "compress" or "decompress" when IsOn(value):
-                throw new ChdbException($"Code: 48. DB::Exception: The sandbox has no native compression ({name}); use Content-Encoding and Accept-Encoding. (NOT_IMPLEMENTED)");
+                throw new ChdbException(
+                    $"Code: 48. DB::Exception: The sandbox has no native compression ({name}); "
+                        + "use Content-Encoding and Accept-Encoding. (NOT_IMPLEMENTED)");
             case "user" or "password" or "quota_key" or "role" or "query_id" or "session_timeout" or "close_session"
                 or "buffer_size" or "stacktrace" or "compress" or "decompress" or "client_protocol_version":
                 break; // Understood by a server; without meaning here.

@@ -52,7 +52,8 @@ internal sealed class HttpSessions(ChdbEngine engine) : IDisposable
         _sessions.Clear();
     }
 
-    private static ChdbException Locked(string id) => new($"Code: 373. DB::Exception: Session {id} is locked by a concurrent client. (SESSION_IS_LOCKED)");
+    private static ChdbException Locked(string id) =>
+        new($"Code: 373. DB::Exception: Session {id} is locked by a concurrent client. (SESSION_IS_LOCKED)");
 
     private sealed class Session
     {

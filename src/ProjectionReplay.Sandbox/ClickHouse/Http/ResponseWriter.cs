@@ -125,7 +125,9 @@ internal sealed class ResponseWriter(HttpContext context, ClickHouseRequest requ
         Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None,
         bufferSize: SliceLength, FileOptions.DeleteOnClose | FileOptions.Asynchronous);
 
-    private static string Summary(QueryStatistics statistics) => string.Create(
-        CultureInfo.InvariantCulture,
-        $$"""{"read_rows":"{{statistics.ReadRows}}","read_bytes":"{{statistics.ReadBytes}}","written_rows":"{{statistics.WrittenRows}}","written_bytes":"{{statistics.WrittenBytes}}","total_rows_to_read":"0","result_rows":"{{statistics.ResultRows}}","result_bytes":"0","elapsed_ns":"0"}""");
+    private static string Summary(QueryStatistics statistics) => string.Create(CultureInfo.InvariantCulture, $$"""
+        {"read_rows":"{{statistics.ReadRows}}","read_bytes":"{{statistics.ReadBytes}}",
+        "written_rows":"{{statistics.WrittenRows}}","written_bytes":"{{statistics.WrittenBytes}}",
+        "total_rows_to_read":"0","result_rows":"{{statistics.ResultRows}}","result_bytes":"0","elapsed_ns":"0"}
+        """).ReplaceLineEndings("");
 }

@@ -42,7 +42,8 @@ internal sealed record OutputFormat(bool Streams, string ContentType, FormatHead
         Streamed(Binary, "RowBinary", "Native", "RawBLOB");
         formats["RowBinaryWithNames"] = new(true, Binary, FormatHeader.BinaryNames);
         formats["RowBinaryWithNamesAndTypes"] = new(true, Binary, FormatHeader.BinaryNamesAndTypes);
-        Whole(Json, "JSON", "JSONCompact", "JSONStrings", "JSONCompactStrings", "JSONColumns", "JSONCompactColumns", "JSONColumnsWithMetadata", "JSONObjectEachRow");
+        Whole(Json, "JSON", "JSONCompact", "JSONStrings", "JSONCompactStrings", "JSONColumns", "JSONCompactColumns");
+        Whole(Json, "JSONColumnsWithMetadata", "JSONObjectEachRow");
         Whole("application/xml; charset=UTF-8", "XML");
         Whole(Binary, "Parquet", "Arrow", "ArrowStream", "ORC", "Avro", "MsgPack", "BSONEachRow", "Npy");
         return formats;

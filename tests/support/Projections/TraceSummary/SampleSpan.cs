@@ -33,13 +33,15 @@ internal sealed record SampleSpan
     private string Resource { get; init; } = "";
 
     /// <summary>A span with text attributes.</summary>
-    public static SampleSpan Of(params (string Key, string Text)[] attributes) => attributes.Aggregate(new SampleSpan(), (span, attribute) => span.Text(attribute.Key, attribute.Text));
+    public static SampleSpan Of(params (string Key, string Text)[] attributes) =>
+        attributes.Aggregate(new SampleSpan(), (span, attribute) => span.Text(attribute.Key, attribute.Text));
 
     /// <summary>Adds a text attribute.</summary>
     public SampleSpan Text(string key, string text) => Value(key, Json("stringValue", text));
 
     /// <summary>Adds a number.</summary>
-    public SampleSpan Number(string key, double number) => Value(key, $$"""{"doubleValue":{{number.ToString("R", CultureInfo.InvariantCulture)}}}""");
+    public SampleSpan Number(string key, double number) =>
+        Value(key, $$"""{"doubleValue":{{number.ToString("R", CultureInfo.InvariantCulture)}}}""");
 
     /// <summary>Adds a boolean.</summary>
     public SampleSpan Flag(string key, bool flag) => Value(key, $$"""{"boolValue":{{(flag ? "true" : "false")}}}""");
@@ -54,8 +56,11 @@ internal sealed record SampleSpan
     public SampleSpan ResourceText(string key, string text) => ResourceValue(key, Json("stringValue", text));
 
     /// <summary>Adds an event with text attributes, some ms after the start.</summary>
-    public SampleSpan Event(string name, long offset = 0, params (string Key, string Text)[] attributes) =>
-        EventOf(name, string.Join(',', attributes.Select(attribute => Entry(attribute.Key, Json("stringValue", attribute.Text)))), $"\"{StartMs + offset}000000\"");
+    public SampleSpan Event(string name, long offset = 0, params (string Key, string Text)[] attributes)
+    {
+        var entries = attributes.Select(attribute => Entry(attribute.Key, Json("stringValue", attribute.Text)));
+        return EventOf(name, string.Join(',', entries), $"\"{StartMs + offset}000000\"");
+    }
 
     /// <summary>Adds an event whose attributes and time are any JSON.</summary>
     public SampleSpan EventOf(string name, string attributes, string time) => this with
@@ -67,12 +72,19 @@ internal sealed record SampleSpan
     public SampleSpan Child() => this with { ParentSpanId = "parent" };
 
     /// <summary>The payload.</summary>
-    public string ToJson() => $$"""
-        {"span":{"traceId":{{JsonSerializer.Serialize(TraceId)}},"spanId":"span_1","parentSpanId":{{JsonSerializer.Serialize(ParentSpanId)}},"name":{{JsonSerializer.Serialize(Name)}},"kind":1,
-        "startTimeUnixNano":"{{StartMs}}000000","endTimeUnixNano":"{{EndMs}}000000",
-        "attributes":[{{Attributes}}],"events":[{{Events}}],"links":[],"status":{{Status}}},
-        "resource":{"attributes":[{{Resource}}]},"instrumentationScope":{{(Scope is null ? "null" : $$"""{"name":{{JsonSerializer.Serialize(Scope)}}}""")}}}
-        """;
+    public string ToJson()
+    {
+        var trace = JsonSerializer.Serialize(TraceId);
+        var parent = JsonSerializer.Serialize(ParentSpanId);
+        var name = JsonSerializer.Serialize(Name);
+        var scope = Scope is null ? "null" : $$"""{"name":{{JsonSerializer.Serialize(Scope)}}}""";
+        return $$"""
+            {"span":{"traceId":{{trace}},"spanId":"span_1","parentSpanId":{{parent}},"name":{{name}},"kind":1,
+            "startTimeUnixNano":"{{StartMs}}000000","endTimeUnixNano":"{{EndMs}}000000",
+            "attributes":[{{Attributes}}],"events":[{{Events}}],"links":[],"status":{{Status}}},
+            "resource":{"attributes":[{{Resource}}]},"instrumentationScope":{{scope}}}
+            """;
+    }
 
     /// <summary>The event that brings it.</summary>
     public EventLogRow ToRow() => SampleEvent.Of("lw.obs.trace.span_received", ToJson());
