@@ -1,3 +1,4 @@
+using System.Globalization;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.ExperimentRunState;
@@ -43,74 +44,90 @@ public sealed class LatestRowComparisonTests(TestServers servers) : IClassFixtur
         }
     }
 
-    [Theory]
-    [InlineData("EvaluatorId", "'other'", "evaluator_1 other")]
-    [InlineData("EvaluatorType", "'other'", "custom/test other")]
-    [InlineData("EvaluatorName", "''", "null ")]
-    [InlineData("IsGuardrail", "1", "0 1")]
-    [InlineData("Score", "0.5000000000000001", "0.5 0.5000000000000001")]
-    [InlineData("Score", "NULL", "0.5 null")]
-    [InlineData("Passed", "0", "null 0")]
-    [InlineData("CompletedAt", "addMilliseconds(assumeNotNull(CompletedAt), 1)", "01/10/2026 00:00:02 01/10/2026 00:00:02")]
-    [InlineData("Version", "'2020-01-01'", "2025-01-14 2020-01-01")]
-    public async Task A_changed_column_of_an_evaluation_is_told(string column, string sql, string values)
+    /// <summary>Each of another evaluation, told by one comparison.</summary>
+    [Fact]
+    public async Task A_changed_column_of_an_evaluation_is_told()
     {
-        var tenant = await ReplayedEvaluationsAsync(3);
+        (string Column, string Sql, string Values)[] changes =
+        [
+            ("EvaluatorId", "'other'", "evaluator_1 other"),
+            ("EvaluatorType", "'other'", "custom/test other"),
+            ("EvaluatorName", "''", "null "),
+            ("IsGuardrail", "1", "0 1"),
+            ("Score", "0.5000000000000001", "0.5 0.5000000000000001"),
+            ("Score", "NULL", "0.5 null"),
+            ("Passed", "0", "null 0"),
+            ("CompletedAt", "addMilliseconds(assumeNotNull(CompletedAt), 1)", "01/10/2026 00:00:02 01/10/2026 00:00:02"),
+            ("Version", "'2020-01-01'", "2025-01-14 2020-01-01"),
+        ];
+        var tenant = await ReplayedEvaluationsAsync(changes.Length + 1);
 
-        await ChangeEvaluationAsync(tenant, "e0001", $"{sql} AS {column}");
+        for (var i = 0; i < changes.Length; i++)
+        {
+            await ChangeEvaluationAsync(tenant, TestTenant.EvaluationId(i), $"{changes[i].Sql} AS {changes[i].Column}");
+        }
 
         var outcome = (await ComparisonOutcome.RunAsync(servers, Evaluations, tenant)).ShouldSucceed();
-        Assert.Equal([$"Different e0001 {column} {values}"], outcome.Lines);
-        Assert.Equal("e0001", outcome.Differences[0].AggregateId);
-        Assert.EndsWith("1 rows differ, in 1 places.", outcome.Verbose[^1], StringComparison.Ordinal);
+        Assert.Equal(
+            changes.Select((change, i) => $"Different {TestTenant.EvaluationId(i)} {change.Column} {change.Values}"), outcome.Lines);
+        Assert.Equal("e0000", outcome.Differences[0].AggregateId);
+        Assert.EndsWith("9 rows differ, in 9 places.", outcome.Verbose[^1], StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData("Attributes", "mapConcat(Attributes, map('more', 'x'))", true)]
-    [InlineData("Attributes", "mapApply((k, v) -> (k, concat(v, '!')), Attributes)", true)]
-    [InlineData("Attributes", "mapFromArrays(arrayReverse(mapKeys(Attributes)), arrayReverse(mapValues(Attributes)))", false)]
-    [InlineData("Models", "arrayConcat(Models, ['other'])", true)]
-    [InlineData("Models", "arrayReverse(Models)", true)]
-    [InlineData("SpanCount", "SpanCount + 1", true)]
-    [InlineData("TotalDurationMs", "TotalDurationMs - 1", true)]
-    [InlineData("TotalCost", "ifNull(TotalCost, 0) + 1e-9", true)]
-    [InlineData("TotalPromptTokenCount", "ifNull(TotalPromptTokenCount, 0) + 1", true)]
-    [InlineData("ContainsErrorStatus", "NOT ContainsErrorStatus", true)]
-    [InlineData("HasAnnotation", "true", true)]
-    [InlineData("ComputedOutput", "concat(ifNull(ComputedOutput, ''), ' ')", true)]
-    [InlineData("OccurredAt", "addMilliseconds(OccurredAt, 1)", true)]
-    [InlineData("CreatedAt", "addDays(CreatedAt, 30)", true)]
-    [InlineData("Id", "'tracesummary_other'", true)]
-    public async Task A_changed_column_of_a_trace_is_told_whatever_its_type(string column, string sql, bool isTold)
+    /// <summary>Each of another trace, told by one comparison.</summary>
+    [Fact]
+    public async Task A_changed_column_of_a_trace_is_told_whatever_its_type()
     {
+        (string Column, string Sql, bool IsTold)[] changes =
+        [
+            ("Attributes", "mapConcat(Attributes, map('more', 'x'))", true),
+            ("Attributes", "mapApply((k, v) -> (k, concat(v, '!')), Attributes)", true),
+            ("Attributes", "mapFromArrays(arrayReverse(mapKeys(Attributes)), arrayReverse(mapValues(Attributes)))", false),
+            ("Models", "arrayConcat(Models, ['other'])", true),
+            ("Models", "arrayReverse(Models)", true),
+            ("SpanCount", "SpanCount + 1", true),
+            ("TotalDurationMs", "TotalDurationMs - 1", true),
+            ("TotalCost", "ifNull(TotalCost, 0) + 1e-9", true),
+            ("TotalPromptTokenCount", "ifNull(TotalPromptTokenCount, 0) + 1", true),
+            ("ContainsErrorStatus", "NOT ContainsErrorStatus", true),
+            ("HasAnnotation", "true", true),
+            ("ComputedOutput", "concat(ifNull(ComputedOutput, ''), ' ')", true),
+            ("OccurredAt", "addMilliseconds(OccurredAt, 1)", true),
+            ("CreatedAt", "addDays(CreatedAt, 30)", true),
+            ("Id", "'tracesummary_other'", true),
+        ];
         var tenant = new TestTenant(servers);
-        foreach (var trace in (string[])["t1", "t2"])
+        for (var i = 0; i <= changes.Length; i++)
         {
             var span = SampleSpan.Of(("gen_ai.request.model", "b"), ("gen_ai.response.model", "a"))
                 .ResourceText("service.name", "shop")
                 .ResourceText("service.version", "1");
-            tenant.AddRaw("trace", trace, "lw.obs.trace.span_received", TestTenant.Start, (span with { TraceId = trace }).ToJson());
-            tenant.AddRaw(
-                "trace",
-                trace,
-                "lw.obs.trace.span_received",
-                TestTenant.Start.AddSeconds(1),
-                (SampleSpan.Of(("gen_ai.request.model", "c")) with { TraceId = trace }).ToJson());
+            var other = SampleSpan.Of(("gen_ai.request.model", "c"));
+            var (id, start) = (TraceId(i), TestTenant.Start);
+            tenant.AddRaw("trace", id, "lw.obs.trace.span_received", start, (span with { TraceId = id }).ToJson());
+            tenant.AddRaw("trace", id, "lw.obs.trace.span_received", start.AddSeconds(1), (other with { TraceId = id }).ToJson());
         }
 
         await tenant.AppendAsync();
         (await ReplayOutcome.RunAsync(servers, Traces, tenant)).ShouldSucceed();
         Assert.Empty((await ComparisonOutcome.RunAsync(servers, Traces, tenant)).ShouldSucceed().Lines);
 
-        await servers.ExecuteAsync($"""
-            INSERT INTO trace_summaries
-            SELECT * REPLACE ({sql} AS {column})
-            FROM trace_summaries FINAL
-            WHERE TenantId = '{tenant.Id}' AND TraceId = 't2'
-            """);
+        for (var i = 0; i < changes.Length; i++)
+        {
+            await servers.ExecuteAsync($"""
+                INSERT INTO trace_summaries
+                SELECT * REPLACE ({changes[i].Sql} AS {changes[i].Column})
+                FROM trace_summaries FINAL
+                WHERE TenantId = '{tenant.Id}' AND TraceId = '{TraceId(i)}'
+                """);
+        }
 
         var outcome = (await ComparisonOutcome.RunAsync(servers, Traces, tenant)).ShouldSucceed();
-        Assert.Equal(isTold ? [("t2", column)] : [], outcome.Differences.Select(difference => (difference.Key, difference.Field!)));
+        Assert.Equal(
+            changes.Index().Where(change => change.Item.IsTold).Select(change => (TraceId(change.Index), change.Item.Column)),
+            outcome.Differences.Select(difference => (difference.Key, difference.Field!)));
+
+        static string TraceId(int number) => string.Create(CultureInfo.InvariantCulture, $"t{number:D2}");
     }
 
     [Fact]

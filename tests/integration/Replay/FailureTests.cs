@@ -16,9 +16,10 @@ public sealed class FailureTests(TestServers servers) : IClassFixture<TestServer
 
     private static readonly ReplayOptions FiveBatches = new() { AggregateBatchSize = 4 };
 
-    public static MatrixTheoryData<ReplayPhase, bool> Boundaries { get; } = new(Enum.GetValues<ReplayPhase>(), [true, false]);
+    public static TheoryData<ReplayPhase, bool> Boundaries { get; } = TestExtent.Each(Enum.GetValues<ReplayPhase>(), [true, false]);
 
-    public static TheoryData<ReplayPhase, bool> SomeBoundaries { get; } = TestExtent.Each(Enum.GetValues<ReplayPhase>(), [true, false]);
+    /// <summary>The other side of each phase than <see cref="Boundaries"/> has, where that has one side alone.</summary>
+    public static TheoryData<ReplayPhase, bool> OtherBoundaries { get; } = TestExtent.Each(Enum.GetValues<ReplayPhase>(), [false, true]);
 
     [Theory]
     [MemberData(nameof(Boundaries))]
@@ -42,7 +43,7 @@ public sealed class FailureTests(TestServers servers) : IClassFixture<TestServer
     }
 
     [Theory]
-    [MemberData(nameof(SomeBoundaries))]
+    [MemberData(nameof(OtherBoundaries))]
     public async Task Counters_stay_exact_through_a_failure_and_a_resume(ReplayPhase phase, bool isBefore)
     {
         var tenant = await new TestTenant(servers).AddEvaluations(20).AppendAsync();
@@ -54,7 +55,7 @@ public sealed class FailureTests(TestServers servers) : IClassFixture<TestServer
     }
 
     [Theory]
-    [MemberData(nameof(SomeBoundaries))]
+    [MemberData(nameof(OtherBoundaries))]
     public async Task Cancelling_at_any_boundary_gives_the_batch_back_within_two_seconds(ReplayPhase phase, bool isBefore)
     {
         var tenant = await new TestTenant(servers).AddEvaluations(12).AppendAsync();

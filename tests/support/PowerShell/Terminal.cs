@@ -135,7 +135,7 @@ internal sealed class Terminal : IAsyncDisposable
             var screen = await TmuxAsync("capture-pane", "-p");
             if (await isThere(screen)) return screen;
             Assert.True(TimeProvider.System.GetElapsedTime(started) < Patience, $"There should have been {what}, but there was:\n{screen}");
-            await Task.Delay(20, TestContext.Current.CancellationToken);
+            await Task.Delay(100, TestContext.Current.CancellationToken);
         }
     }
 
