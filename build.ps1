@@ -61,9 +61,17 @@ function Invoke-Nightly {
     $env:REPLAY_TEST_SCHEDULES = $Schedules
     $env:REPLAY_TEST_BATCHES = $Batches
     try {
-        foreach ($room in 'integration', 'faults') {
-            dotnet test --project (Join-Path $PSScriptRoot "tests/$room") --configuration $Configuration --filter-trait Set=Nightly
+        # The one room is no reason not to hear of the other.
+        $red = foreach ($room in 'integration', 'faults') {
+            try {
+                $project = Join-Path $PSScriptRoot "tests/$room"
+                dotnet test --project $project --configuration $Configuration --filter-trait Set=Nightly | Out-Host
+            }
+            catch {
+                $room
+            }
         }
+        if ($red) { throw "Tests failed in: $($red -join ', ')." }
     }
     finally {
         Remove-Item Env:REPLAY_TEST_EXTENT, Env:REPLAY_TEST_SCHEDULES, Env:REPLAY_TEST_BATCHES

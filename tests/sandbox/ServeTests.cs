@@ -9,7 +9,7 @@ public sealed partial class ServeTests(RunningSandbox sandbox) : IClassFixture<R
     private const int Terminate = 15;
     private const int Interrupt = 2;
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

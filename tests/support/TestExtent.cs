@@ -1,3 +1,5 @@
+using ProjectionReplay.Replay;
+
 namespace ProjectionReplay;
 
 /// <summary>
@@ -13,17 +15,34 @@ internal static class TestExtent
     public static TheoryData<T> Of<T>(IEnumerable<T> all, params IEnumerable<T> few) => [.. IsFull ? all : few];
 
     /// <summary>
-    /// Each of the one with each of the other; or else a diagonal of them, in which each stands once at least.
+    /// Both sides of each phase of the cycle; or else each phase's beginning, which is the end of the one before it, and the
+    /// end of the last.
     /// </summary>
-    public static TheoryData<T1, T2> Each<T1, T2>(IReadOnlyList<T1> ones, IReadOnlyList<T2> others)
+    public static TheoryData<ReplayPhase, bool> Boundaries()
     {
-        var cases = new TheoryData<T1, T2>();
-        for (var i = 0; i < ones.Count; i++)
+        var cases = new TheoryData<ReplayPhase, bool>();
+        foreach (var phase in Enum.GetValues<ReplayPhase>())
         {
-            for (var j = 0; j < others.Count; j++)
-            {
-                if (IsFull || (ones.Count < others.Count ? j % ones.Count == i : i % others.Count == j)) cases.Add(ones[i], others[j]);
-            }
+            cases.Add(phase, true);
+            if (IsFull || phase == ReplayPhase.Unmark) cases.Add(phase, false);
+        }
+
+        return cases;
+    }
+
+    /// <summary>Each server in each phase of the cycle; or else where the phase has it do something.</summary>
+    public static TheoryData<string, ReplayPhase> ServersInPhases()
+    {
+        var cases = new TheoryData<string, ReplayPhase>();
+        (Server Server, ReplayPhase[] Phases)[] busy =
+        [
+            (Server.ClickHouse, [ReplayPhase.Load, ReplayPhase.CatchUp, ReplayPhase.Store]),
+            (Server.Redis, [ReplayPhase.Mark, ReplayPhase.Drain, ReplayPhase.Cutoff, ReplayPhase.Settle, ReplayPhase.Unmark]),
+            (Server.Postgres, [ReplayPhase.Store]),
+        ];
+        foreach (var (server, phases) in busy)
+        {
+            foreach (var phase in IsFull ? Enum.GetValues<ReplayPhase>() : phases) cases.Add(server.ToString(), phase);
         }
 
         return cases;

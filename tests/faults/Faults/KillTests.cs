@@ -7,7 +7,7 @@ namespace ProjectionReplay.Faults;
 [Trait("Set", "Nightly")]
 public sealed class KillTests(TestServers servers) : IClassFixture<TestServers>
 {
-    public static TheoryData<ReplayPhase, bool> Boundaries { get; } = TestExtent.Each(Enum.GetValues<ReplayPhase>(), [true, false]);
+    public static TheoryData<ReplayPhase, bool> Boundaries { get; } = TestExtent.Boundaries();
 
     [Theory]
     [MemberData(nameof(Boundaries))]

@@ -7,9 +7,7 @@ namespace ProjectionReplay.Faults;
 [Trait("Set", "Nightly")]
 public sealed class OutageTests(TestServers servers) : IClassFixture<TestServers>
 {
-    private static readonly string[] Servers = Enum.GetNames<Server>();
-
-    public static TheoryData<string, ReplayPhase> Phases { get; } = TestExtent.Each(Servers, Enum.GetValues<ReplayPhase>());
+    public static TheoryData<string, ReplayPhase> Phases { get; } = TestExtent.ServersInPhases();
 
     [Theory]
     [MemberData(nameof(Phases))]

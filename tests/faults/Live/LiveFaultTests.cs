@@ -37,6 +37,10 @@ public sealed class LiveFaultTests(TestServers servers) : IClassFixture<TestServ
         }
 
         var last = random.Next(2) == 0 ? PreviousRunAction.Restart : PreviousRunAction.Resume;
+
+        // The killed runs were told of no live system as slow as this machine made it: what they completed may be wrong.
+        if (!system.IsQuick) last = PreviousRunAction.Restart;
+
         var outcome = await ReplayOutcome.RunAsync(
             servers,
             system.Projection,

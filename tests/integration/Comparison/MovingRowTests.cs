@@ -46,7 +46,7 @@ public sealed class MovingRowTests(TestServers servers) : IClassFixture<TestServ
                 if (look == 1) handling = Task.Delay(100).ContinueWith(_ => ReplayAsync(tenant), TaskScheduler.Default).Unwrap();
                 return Task.CompletedTask;
             },
-            TimeSpan.FromMinutes(1),
+            LiveTime.Promise,
             new LiveTime(() => handling));
 
         await handling;

@@ -161,7 +161,8 @@ public sealed class CancellationTests(TestServers servers) : IClassFixture<TestS
     private async Task<bool> IsWaitingForALockAsync()
     {
         await using var command = servers.Postgres.CreateCommand(
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'projection-replay' AND wait_event_type = 'Lock'");
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'projection-replay' AND wait_event_type = 'Lock' "
+                + "AND datname = current_database()");
         return await command.ExecuteScalarAsync() is > 0L;
     }
 }

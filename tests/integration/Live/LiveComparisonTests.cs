@@ -10,8 +10,6 @@ namespace ProjectionReplay.Live;
 /// <summary>Chosen aggregates, and comparisons, beside busy live handlers.</summary>
 public sealed class LiveComparisonTests(TestServers servers) : IClassFixture<TestServers>
 {
-    /// <summary>How far a live handler may be behind. Nobody waits for so long, but until it has caught up.</summary>
-    private static readonly TimeSpan HandlersAtTheLatest = TimeSpan.FromSeconds(15);
 
     [Fact]
     public async Task Chosen_aggregates_some_first_and_then_the_others_come_to_the_fold_of_the_log()
@@ -84,6 +82,6 @@ public sealed class LiveComparisonTests(TestServers servers) : IClassFixture<Tes
         servers,
         system.Projection,
         system.Tenant,
-        request => request with { Grace = HandlersAtTheLatest },
+        request => request with { Grace = LiveTime.Promise },
         timeProvider: system.ComparisonTime);
 }

@@ -57,7 +57,7 @@ public sealed class ParallelUseTests(TestServers servers) : IClassFixture<TestSe
 
         var second = Start(_second, tenant, " -Restart");
         Assert.True(
-            _warned.Wait(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken),
+            _warned.Wait(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken),
             "The second run should have said that it waits.");
         await LetGoAsync(tenant);
 
@@ -106,7 +106,7 @@ public sealed class ParallelUseTests(TestServers servers) : IClassFixture<TestSe
 
     private static async Task WaitUntilMarkedAsync(TestTenant tenant)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         while ((await tenant.MarkersAsync(Projection)).Count < 3) await Task.Delay(5, patience.Token);
     }
 

@@ -16,10 +16,7 @@ public sealed class FailureTests(TestServers servers) : IClassFixture<TestServer
 
     private static readonly ReplayOptions FiveBatches = new() { AggregateBatchSize = 4 };
 
-    public static TheoryData<ReplayPhase, bool> Boundaries { get; } = TestExtent.Each(Enum.GetValues<ReplayPhase>(), [true, false]);
-
-    /// <summary>The other side of each phase than <see cref="Boundaries"/> has, where that has one side alone.</summary>
-    public static TheoryData<ReplayPhase, bool> OtherBoundaries { get; } = TestExtent.Each(Enum.GetValues<ReplayPhase>(), [false, true]);
+    public static TheoryData<ReplayPhase, bool> Boundaries { get; } = TestExtent.Boundaries();
 
     [Theory]
     [MemberData(nameof(Boundaries))]
@@ -43,7 +40,7 @@ public sealed class FailureTests(TestServers servers) : IClassFixture<TestServer
     }
 
     [Theory]
-    [MemberData(nameof(OtherBoundaries))]
+    [MemberData(nameof(Boundaries))]
     public async Task Counters_stay_exact_through_a_failure_and_a_resume(ReplayPhase phase, bool isBefore)
     {
         var tenant = await new TestTenant(servers).AddEvaluations(20).AppendAsync();
@@ -55,7 +52,7 @@ public sealed class FailureTests(TestServers servers) : IClassFixture<TestServer
     }
 
     [Theory]
-    [MemberData(nameof(OtherBoundaries))]
+    [MemberData(nameof(Boundaries))]
     public async Task Cancelling_at_any_boundary_gives_the_batch_back_within_two_seconds(ReplayPhase phase, bool isBefore)
     {
         var tenant = await new TestTenant(servers).AddEvaluations(12).AppendAsync();
@@ -183,9 +180,10 @@ public sealed class FailureTests(TestServers servers) : IClassFixture<TestServer
 
         var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, previousRun: PreviousRunAction.Resume);
 
-        // Other tests use the same hash and set. A server that is not Redis itself may then miss a few in one scan.
-        Assert.InRange(outcome.ShouldSucceed().Plan!.PreviousCompletedCount, 29_000, 30_000);
-        Assert.InRange(outcome.Plan!.StaleMarkerCount, 29_000, 30_000);
+        // Other tests use the same hash and set. A scan may then tell of one twice, and miss a few where the server is not
+        // Redis itself.
+        Assert.InRange(outcome.ShouldSucceed().Plan!.PreviousCompletedCount, 29_000, 31_000);
+        Assert.InRange(outcome.Plan!.StaleMarkerCount, 29_000, 31_000);
         Assert.Empty(await tenant.MarkersAsync("evaluationState"));
         Assert.Empty(await tenant.CompletedAsync("evaluationState"));
     }

@@ -271,7 +271,7 @@ public sealed class MarkerProtocolTests(TestServers servers) : IClassFixture<Tes
         var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
         var jobs = JobsKey(tenant, "e0000");
         await servers.Redis.SortedSetAddAsync(jobs, [new("job-1", 1), new("job-2", 2), new("job-last", 3)]);
-        var running = ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions { DrainTimeout = TimeSpan.FromSeconds(20) });
+        var running = ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions { DrainTimeout = TimeSpan.FromMinutes(2) });
 
         await WaitUntilAsync(async () => (await tenant.MarkersAsync(Projection)).Values.Any(marker => marker != "pending"));
 
@@ -331,7 +331,7 @@ public sealed class MarkerProtocolTests(TestServers servers) : IClassFixture<Tes
 
     private static async Task WaitUntilAsync(Func<Task<bool>> condition)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         while (!await condition()) await Task.Delay(10, patience.Token);
     }
 }

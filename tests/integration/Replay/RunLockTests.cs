@@ -132,7 +132,7 @@ public sealed class RunLockTests(TestServers servers) : IClassFixture<TestServer
             await servers.Redis.StringSetAsync(LockKey(tenant), "taker", TimeSpan.FromMinutes(1));
             try
             {
-                await Task.Delay(TimeSpan.FromSeconds(30), token);
+                await Task.Delay(TimeSpan.FromMinutes(2), token);
             }
             finally
             {
@@ -156,7 +156,7 @@ public sealed class RunLockTests(TestServers servers) : IClassFixture<TestServer
         var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, During(async token =>
         {
             await servers.Redis.KeyDeleteAsync(LockKey(tenant));
-            await Task.Delay(TimeSpan.FromSeconds(30), token);
+            await Task.Delay(TimeSpan.FromMinutes(2), token);
         }));
 
         outcome.ShouldFailWith(ReplayError.ReplayLocked);

@@ -112,12 +112,12 @@ public sealed class ShardLockTests(TestServers servers) : IClassFixture<TestServ
     {
         var scope = new ReplayLockScope(_projection, "t1", new ReplayShard(3, 8));
         var (held, _) = await ReplayLock.TakeAsync(
-            await RedisAsync(), scope, TimeSpan.FromSeconds(1), TimeProvider.System, _ => { }, TestContext.Current.CancellationToken);
+            await RedisAsync(), scope, TimeSpan.FromSeconds(10), TimeProvider.System, _ => { }, TestContext.Current.CancellationToken);
         await using (held)
         {
             // As if a minute had passed.
             await servers.Redis.KeyDeleteAsync($"projection-replay:shards:{_projection}:t1");
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+            using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
             while (!await servers.Redis.KeyExistsAsync($"projection-replay:shards:{_projection}:t1")) await Task.Delay(20, patience.Token);
 
             Assert.Null((await TryTakeAsync(new(_projection, "t1"))).Lock);

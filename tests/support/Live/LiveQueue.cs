@@ -10,7 +10,7 @@ namespace ProjectionReplay.Live;
 /// </summary>
 internal sealed class LiveQueue(IDatabase redis, string queueName)
 {
-    private static readonly TimeSpan ActiveExpiry = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan ActiveExpiry = TimeSpan.FromMinutes(2);
 
     private const string DispatchScript = """
         if redis.call('EXISTS', KEYS[1]) == 1 then return nil end

@@ -58,8 +58,8 @@ internal sealed class LiveWorkers : IAsyncDisposable
         }
         catch (Exception exception)
         {
-            _open.TryRemove(liveEvent.EventId, out _);
             staged.SetException(exception);
+            if (_open.TryRemove(liveEvent.EventId, out var wait)) wait.Handled.SetException(exception);
             throw;
         }
 
@@ -72,8 +72,11 @@ internal sealed class LiveWorkers : IAsyncDisposable
     /// <summary>Ends when the jobs of all events are staged that are being appended now.</summary>
     public Task WaitUntilStagedAsync() => Task.WhenAll(_open.Values.Select(wait => wait.Staged.Task));
 
-    /// <summary>Ends when the jobs of all events are done that have been appended by now, or are being appended.</summary>
-    public Task WaitUntilHandledAsync() => Task.WhenAll(_open.Values.Select(wait => wait.Handled.Task));
+    /// <summary>
+    /// Ends when the jobs of all events are done that have been appended by now, or are being appended; or when a worker failed.
+    /// </summary>
+    public async Task WaitUntilHandledAsync() =>
+        await await Task.WhenAny([Task.WhenAll(_open.Values.Select(wait => wait.Handled.Task)), .. _workers]);
 
     /// <summary>Waits until every job is done.</summary>
     public async Task WaitUntilIdleAsync()

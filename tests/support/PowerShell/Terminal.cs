@@ -17,7 +17,7 @@ internal sealed class Terminal : IAsyncDisposable
     private const int Rows = 50;
 
     // A busy machine takes its time to start a shell within the shell.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private readonly string _server = $"projection-replay-{Guid.NewGuid():N}";
 

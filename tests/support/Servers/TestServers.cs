@@ -71,12 +71,20 @@ public sealed class TestServers : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        if (Redis is not null) await Redis.Multiplexer.DisposeAsync();
-        if (_clickHouse is not null) await PostAsync("", $"DROP DATABASE IF EXISTS {_database}");
-        _http.Dispose();
-        if (Postgres is null) return;
-        await Postgres.DisposeAsync();
-        await ExecuteOnPostgresAsync($"DROP DATABASE IF EXISTS {_database} WITH (FORCE)");
+        try
+        {
+            if (Redis is not null) await Redis.Multiplexer.DisposeAsync();
+            if (_clickHouse is not null) await PostAsync("", $"DROP DATABASE IF EXISTS {_database}");
+        }
+        finally
+        {
+            _http.Dispose();
+            if (Postgres is not null)
+            {
+                await Postgres.DisposeAsync();
+                await ExecuteOnPostgresAsync($"DROP DATABASE IF EXISTS {_database} WITH (FORCE)");
+            }
+        }
     }
 
     private async Task CreateClickHouseTablesAsync()
@@ -107,7 +115,8 @@ public sealed class TestServers : IAsyncLifetime
     {
         var query = url.IndexOf('?', StringComparison.Ordinal) is >= 0 and var at ? url[at..] : "";
         var server = url[..(url.Length - query.Length)];
-        return $"{server[..(server.LastIndexOf('/') + 1)]}{_database}{query}";
+        var path = server.IndexOf('/', server.IndexOf("://", StringComparison.Ordinal) + 3);
+        return $"{(path < 0 ? server : server[..path])}/{_database}{query}";
     }
 
     private async Task<string> PostAsync(string parameters, string body)
