@@ -64,6 +64,45 @@ public sealed class HttpInterfaceTests(RunningSandbox sandbox) : IClassFixture<R
         Assert.NotEqual("7", await sandbox.QueryAsync("SELECT getSetting('max_block_size')"));
     }
 
+    [Theory]
+    [InlineData("SELECT 1 SETTINGS max_threads = 3")]
+    [InlineData("WITH 2 AS two SELECT two SETTINGS max_threads = 3")]
+    [InlineData("INSERT INTO {0} SETTINGS max_threads = 3 FORMAT TSV\n1")]
+    [InlineData("SET max_threads = 3")]
+    [InlineData("USE system")]
+    [InlineData("CREATE TEMPORARY TABLE left_behind (n UInt8)")]
+    public async Task A_statement_leaves_nothing_behind_for_the_next_request(string statement)
+    {
+        const string State = "SELECT getSetting('max_threads'), currentDatabase(), "
+            + "(SELECT count() FROM system.tables WHERE name = 'left_behind'), {n:UInt8}";
+        var table = sandbox.NewTableName();
+        await sandbox.QueryAsync($"CREATE TABLE {table} (n UInt8) ENGINE = Memory");
+        var before = await sandbox.QueryAsync(State, "&param_n=7");
+
+        // Requests of one kind share a connection of the engine, so that this one gets what the one before it had.
+        await sandbox.QueryAsync(statement.Replace("{0}", table, StringComparison.Ordinal));
+        Assert.Equal(before, await sandbox.QueryAsync(State, "&param_n=7"));
+    }
+
+    [Fact]
+    public async Task A_dropped_database_is_unknown_at_once()
+    {
+        var database = sandbox.NewTableName();
+        await sandbox.QueryAsync($"CREATE DATABASE {database}");
+        await sandbox.QueryAsync("SELECT 1", "&database=" + database);
+        await sandbox.QueryAsync($"DROP DATABASE {database}");
+        var (response, text) = await sandbox.PostAsync("SELECT 1", "&database=" + database);
+        Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);
+        Assert.Contains("Code: 81", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_log_comment_is_the_requests_own()
+    {
+        Assert.Equal("one", await sandbox.QueryAsync("SELECT getSetting('log_comment')", "&log_comment=one"));
+        Assert.Equal("two", await sandbox.QueryAsync("SELECT getSetting('log_comment')", "&log_comment=two"));
+    }
+
     [Fact]
     public async Task Format_comes_from_the_clause_then_the_header_or_parameter()
     {

@@ -9,8 +9,8 @@ namespace ProjectionReplay.Sandbox.ClickHouse;
 /// the library cannot be started again once it was shut down.
 /// </summary>
 /// <remarks>
-/// A connection costs one or two milliseconds, so each request gets its own. That is what keeps one
-/// request's settings, parameters and current database from the next one's. The anchor
+/// A connection costs one or two milliseconds, so each request gets its own, or an idle one that was set up in the
+/// same way. That is what keeps one request's settings, parameters and current database from the next one's. The anchor
 /// connection stays open throughout, because the engine stops with its last connection.
 /// Thread-safe.
 /// </remarks>

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using ProjectionReplay.Sandbox.ClickHouse.Sql;
 
 namespace ProjectionReplay.Sandbox.ClickHouse.Http;
 
@@ -21,12 +22,14 @@ internal sealed class ClickHouseHttpServer : IAsyncDisposable
 
     private readonly ChdbEngine _engine;
     private readonly HttpSessions _sessions;
+    private readonly IdleConnections _idle;
     private readonly WebApplication _app;
 
     private ClickHouseHttpServer(ChdbEngine engine, int port)
     {
         _engine = engine;
         _sessions = new HttpSessions(engine);
+        _idle = new IdleConnections(engine);
 
         // The slim builder would read appsettings.json and ASPNETCORE_URLS; the empty one does not.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -68,6 +71,7 @@ internal sealed class ClickHouseHttpServer : IAsyncDisposable
         await _app.StopAsync();
         await _app.DisposeAsync();
         _sessions.Dispose();
+        _idle.Dispose();
     }
 
     private async Task HandleAsync(HttpContext context)
@@ -136,13 +140,20 @@ internal sealed class ClickHouseHttpServer : IAsyncDisposable
     {
         using var text = await RequestText.ReadAsync(request, context.RequestAborted);
         await using var thread = EngineThread.Rent();
-        var connection = await thread.Run(() => new RequestConnection(_engine, _sessions, request));
+        var connection = await thread.Run(() => new RequestConnection(_engine, _sessions, _idle, request));
         try
         {
+            SqlStatementKind kind;
+
             // A client that hangs up must not leave its query running: the blocked call ends with an error.
-            await using var kill = context.RequestAborted.Register(() => _ = KillAsync(connection));
-            var execution = new QueryExecution(request, thread, connection.Connection, response, context.RequestAborted);
-            await execution.RunAsync(text);
+            await using (context.RequestAborted.Register(() => _ = KillAsync(connection)))
+            {
+                var execution = new QueryExecution(request, thread, connection.Connection, response, context.RequestAborted);
+                kind = await execution.RunAsync(text);
+            }
+
+            // From here on nobody stops it; but who was asked to before may still be about to.
+            connection.IsUnchanged = kind != SqlStatementKind.Other && !context.RequestAborted.IsCancellationRequested;
         }
         finally
         {

@@ -7,19 +7,20 @@ namespace ProjectionReplay.Sandbox.ClickHouse.Http;
 internal sealed class QueryExecution(
     ClickHouseRequest request, EngineThread thread, ChdbConnection connection, ResponseWriter response, CancellationToken cancellationToken)
 {
+    /// <returns>What kind of statement it was.</returns>
     /// <exception cref="ChdbException">The statement failed.</exception>
-    public async Task RunAsync(RequestText text)
+    public async Task<SqlStatementKind> RunAsync(RequestText text)
     {
         var statement = SqlStatement.Parse(text.Head.Span);
         if (statement.Kind == SqlStatementKind.InsertData)
         {
             await InsertAsync(text, statement);
-            return;
+            return statement.Kind;
         }
         if (statement.Kind == SqlStatementKind.InsertFromInput)
         {
             await InsertFromInputAsync(text, statement);
-            return;
+            return statement.Kind;
         }
 
         await text.ReadToEndAsync(cancellationToken);
@@ -29,6 +30,7 @@ internal sealed class QueryExecution(
             await StreamAsync(text.Head, format);
         else
             await RunWholeAsync(text.Head, format);
+        return statement.Kind;
     }
 
     /// <summary>These settings give the line formats brackets or a footer, which chunks would repeat.</summary>

@@ -9,21 +9,31 @@ internal sealed partial class RequestConnection : IDisposable
 {
     private readonly ChdbEngine _engine;
     private readonly HttpSessions _sessions;
+    private readonly IdleConnections _idle;
     private readonly ClickHouseRequest _request;
+    private readonly string _setUp;
     private readonly string _mark;
 
-    /// <summary>Blocks for a millisecond or two.</summary>
+    /// <summary>Blocks for a millisecond or two, when no connection of this kind is idle.</summary>
     /// <exception cref="ChdbException">No such database or setting, or the session is in use.</exception>
-    public RequestConnection(ChdbEngine engine, HttpSessions sessions, ClickHouseRequest request)
+    public RequestConnection(ChdbEngine engine, HttpSessions sessions, IdleConnections idle, ClickHouseRequest request)
     {
-        (_engine, _sessions, _request) = (engine, sessions, request);
+        (_engine, _sessions, _idle, _request) = (engine, sessions, idle, request);
+        var settings = Settings();
+        _setUp = $"{request.Database}\0{request.Settings.GetValueOrDefault("log_comment")}\0{settings}";
+        if (request.SessionId is null && idle.Take(_setUp) is { } warm)
+        {
+            (Connection, _mark) = (warm.Connection, warm.Mark);
+            return;
+        }
+
         _mark = request.Settings.GetValueOrDefault("log_comment") ?? "request-" + Guid.NewGuid().ToString("N");
         Connection = request.SessionId is { } id ? sessions.Take(id, request.SessionCheck) : engine.Open();
         try
         {
             if (request.Database is { } database)
                 Connection.Execute("USE " + SqlText.Identifier(database));
-            Connection.Execute(SetStatement());
+            Connection.Execute($"SET log_comment = {SqlText.Quote(_mark)}, {settings}");
         }
         catch
         {
@@ -34,18 +44,29 @@ internal sealed partial class RequestConnection : IDisposable
 
     public ChdbConnection Connection { get; }
 
+    /// <summary>The statement has ended and changed nothing in the connection, and nobody stops it any more.</summary>
+    public bool IsUnchanged { get; set; }
+
     /// <summary>Stops the request's query from another thread. Blocks.</summary>
     public void Kill() => _engine.Kill(_mark);
 
     public void Dispose()
     {
-        if (_request.SessionId is not { } id)
-        {
+        if (_request.SessionId is { } id)
+            LeaveSession(id);
+        else if (IsUnchanged)
+            _idle.Return(new(Connection, _setUp, _mark));
+        else
             _engine.Close(Connection);
-            return;
-        }
 
-        // In a session the connection goes on: take back what was set for this query alone.
+        // A database may have been dropped: what is idle was set up before that.
+        if (!IsUnchanged)
+            _idle.Clear();
+    }
+
+    /// <summary>In a session the connection goes on: takes back what was set for this query alone.</summary>
+    private void LeaveSession(string id)
+    {
         try
         {
             if (_request.Settings.Count > 0)
@@ -58,12 +79,12 @@ internal sealed partial class RequestConnection : IDisposable
         _sessions.Return(id);
     }
 
-    private string SetStatement()
+    private string Settings()
     {
         // One statement, so that readonly=1 does not forbid the settings after it. The embedded engine
         // reads a lone word as a SELECT of it, which a server does not; and each chunk of a stream
         // is a block, so smaller blocks keep large rows from filling the memory.
-        var sql = new StringBuilder("SET implicit_select = 0, max_block_size = 16384, log_comment = ").Append(SqlText.Quote(_mark));
+        var sql = new StringBuilder("implicit_select = 0, max_block_size = 16384");
         foreach (var (name, value) in _request.Settings)
         {
             if (!SettingName().IsMatch(name))
