@@ -215,7 +215,7 @@ public sealed class SampleWorkerTests : IClassFixture<TestServers>, IAsyncDispos
         var server = _servers.Redis.Multiplexer.GetEndPoints()[0].ToString()!.Replace("Unspecified/", "", StringComparison.Ordinal);
         using var program = Process.Start(new ProcessStartInfo(
             Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet",
-            [RepositoryLayout.LiveWorker, server, _projection, QueueName])
+            [RepositoryLayout.LiveWorker, $"{server},defaultDatabase={_servers.Redis.Database}", _projection, QueueName])
         {
             RedirectStandardOutput = true,
             UseShellExecute = false,

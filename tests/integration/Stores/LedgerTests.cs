@@ -10,11 +10,24 @@ using ProjectionReplay.Servers;
 namespace ProjectionReplay.Stores;
 
 /// <summary>Counters are added to once, however often the same events are replayed.</summary>
+[Trait("Set", "Nightly")]
 public sealed class LedgerTests(TestServers servers) : IClassFixture<TestServers>
 {
     private const string Projection = "tenantDailyBillableEvents";
 
     private static readonly TenantDailyBillableEventsProjection BillableEvents = TenantDailyBillableEventsProjection.ForTenants();
+
+    /// <summary>The end of a tenant and an id, of two tenants: the key strings are alike, or would be if they were escaped less well.</summary>
+    public static TheoryData<string, string, string, string> OneKey => TestExtent.IsFull
+        ? new()
+        {
+            { "", "evaluation:e1", ":evaluation", "e1" },
+            { ":evaluation", "e1", "", "evaluation:e1" },
+            { "", "evaluation:evaluation:e1", ":evaluation", "evaluation:e1" },
+            { "%3A", "e1", ":", "e1" },
+            { "%", "e1", "%25", "e1" },
+        }
+        : new() { { "", "evaluation:e1", ":evaluation", "e1" }, { "%3A", "e1", ":", "e1" } };
 
     [Fact]
     public async Task Replaying_counters_again_adds_nothing_and_says_so()
@@ -99,11 +112,7 @@ public sealed class LedgerTests(TestServers servers) : IClassFixture<TestServers
     }
 
     [Theory]
-    [InlineData("", "evaluation:e1", ":evaluation", "e1")]
-    [InlineData(":evaluation", "e1", "", "evaluation:e1")]
-    [InlineData("", "evaluation:evaluation:e1", ":evaluation", "evaluation:e1")]
-    [InlineData("%3A", "e1", ":", "e1")]
-    [InlineData("%", "e1", "%25", "e1")]
+    [MemberData(nameof(OneKey))]
     public async Task Tenants_whose_aggregates_have_one_key_string_are_counted_each_for_itself(
         string suffix, string id, string otherSuffix, string otherId)
     {

@@ -9,10 +9,10 @@ namespace ProjectionReplay.Faults;
 internal static class FaultSchedule
 {
     /// <summary>Faults of every kind, in a normal run.</summary>
-    public const int Faults = 8;
+    public const int Faults = 6;
 
     /// <summary>Kills at any moment, in a normal run.</summary>
-    public const int Kills = 3;
+    public const int Kills = 2;
 
     /// <summary>Kills, and as many cuts, beside live handlers, in a normal run: one each for rows and for counters.</summary>
     public const int Live = 2;

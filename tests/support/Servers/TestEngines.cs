@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Npgsql;
 using ProjectionReplay.Sandbox;
 
@@ -11,6 +12,9 @@ namespace ProjectionReplay.Servers;
 public sealed class TestEngines : IAsyncDisposable
 {
     private static readonly Lazy<Task<TestEngines>> s_shared = new(StartAsync);
+
+    // Redis has sixteen unless it is told otherwise, and a cluster has one.
+    private readonly ConcurrentStack<int> _freeRedisDatabases = new(Enumerable.Range(0, 16).Reverse());
 
     private SandboxProcess? _sandbox;
 
@@ -27,6 +31,14 @@ public sealed class TestEngines : IAsyncDisposable
 
     /// <summary>The engines, started if they are not yet.</summary>
     internal static Task<TestEngines> SharedAsync() => s_shared.Value;
+
+    /// <summary>
+    /// A database that no class uses just now, so that what one class stores by the thousand is not in another's way:
+    /// scans of the sandbox's Redis miss keys while others come and go.
+    /// </summary>
+    internal int TakeRedisDatabase() => _freeRedisDatabases.TryPop(out var database) ? database : 0;
+
+    internal void ReturnRedisDatabase(int database) => _freeRedisDatabases.Push(database);
 
     /// <summary>Stops what this process started.</summary>
     public async ValueTask DisposeAsync()

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
@@ -18,6 +19,7 @@ public sealed class TestServers : IAsyncLifetime
     private readonly string _database = $"test_{Guid.NewGuid():N}";
     private TestEngines _engines = null!;
     private Uri _clickHouse = null!;
+    private int _redisDatabase;
 
     public string ClickHouseUrl { get; private set; } = "";
 
@@ -40,8 +42,11 @@ public sealed class TestServers : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _engines = await TestEngines.SharedAsync();
-        (ClickHouseUrl, RedisUrl, DatabaseUrl) =
-            (WithDatabase(_engines.ClickHouseUrl), _engines.RedisUrl, WithDatabase(_engines.DatabaseUrl));
+        _redisDatabase = _engines.TakeRedisDatabase();
+        (ClickHouseUrl, RedisUrl, DatabaseUrl) = (
+            WithDatabase(_engines.ClickHouseUrl, _database),
+            WithDatabase(_engines.RedisUrl, _redisDatabase.ToString(CultureInfo.InvariantCulture)),
+            WithDatabase(_engines.DatabaseUrl, _database));
 
         var clickHouse = ServerUrl.Parse(ClickHouseUrl, "CLICKHOUSE_URL", "http", "https");
         _clickHouse = new Uri($"{clickHouse.Scheme}://{clickHouse.Host}:{clickHouse.Port}/");
@@ -74,6 +79,7 @@ public sealed class TestServers : IAsyncLifetime
         try
         {
             if (Redis is not null) await Redis.Multiplexer.DisposeAsync();
+            _engines?.ReturnRedisDatabase(_redisDatabase);
             if (_clickHouse is not null) await PostAsync("", $"DROP DATABASE IF EXISTS {_database}");
         }
         finally
@@ -110,13 +116,13 @@ public sealed class TestServers : IAsyncLifetime
         await command.ExecuteNonQueryAsync();
     }
 
-    /// <summary>The URL with this class's database in the place of the one it names.</summary>
-    private string WithDatabase(string url)
+    /// <summary>The URL with a database in the place of the one it names.</summary>
+    private static string WithDatabase(string url, string database)
     {
         var query = url.IndexOf('?', StringComparison.Ordinal) is >= 0 and var at ? url[at..] : "";
         var server = url[..(url.Length - query.Length)];
         var path = server.IndexOf('/', server.IndexOf("://", StringComparison.Ordinal) + 3);
-        return $"{(path < 0 ? server : server[..path])}/{_database}{query}";
+        return $"{(path < 0 ? server : server[..path])}/{database}{query}";
     }
 
     private async Task<string> PostAsync(string parameters, string body)
