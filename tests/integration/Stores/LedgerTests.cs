@@ -17,7 +17,9 @@ public sealed class LedgerTests(TestServers servers) : IClassFixture<TestServers
 
     private static readonly TenantDailyBillableEventsProjection BillableEvents = TenantDailyBillableEventsProjection.ForTenants();
 
-    /// <summary>The end of a tenant and an id, of two tenants: the key strings are alike, or would be if they were escaped less well.</summary>
+    /// <summary>
+    /// The end of a tenant and an id, of two tenants: the key strings are alike, or would be if they were escaped less well.
+    /// </summary>
     public static TheoryData<string, string, string, string> OneKey => TestExtent.IsFull
         ? new()
         {
