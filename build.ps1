@@ -1,4 +1,5 @@
 #Requires -Version 7.6
+
 <#
 .SYNOPSIS
     Builds, tests and packages the module.
@@ -31,7 +32,7 @@ param(
     [ValidateSet('Debug', 'Release')]
     [string] $Configuration = 'Debug',
 
-    # For Nightly: random schedules of all kinds together. A normal test run has 15.
+    # For Nightly: random schedules of all kinds together. A normal test run has 10, and 30 of answers that go wrong.
     [ValidateRange(3, 1000000)]
     [int] $Schedules = 500,
 
@@ -173,7 +174,10 @@ function Invoke-Clean {
         ForEach-Object { Join-Path $_.DirectoryName 'bin'; Join-Path $_.DirectoryName 'obj' } |
         Where-Object { Test-Path $_ } |
         Remove-Item -Recurse -Force
-    (Join-Path $PSScriptRoot 'bin'), (Join-Path $PSScriptRoot 'en-US'), $out | Where-Object { Test-Path $_ } | Remove-Item -Recurse -Force
+    'bin', 'en-US', 'out', 'TestResults', 'BenchmarkDotNet.Artifacts' |
+        ForEach-Object { Join-Path $PSScriptRoot $_ } |
+        Where-Object { Test-Path $_ } |
+        Remove-Item -Recurse -Force
 }
 
 Push-Location $PSScriptRoot

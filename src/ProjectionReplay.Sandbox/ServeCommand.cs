@@ -59,11 +59,11 @@ internal static class ServeCommand
     {
         if (events == 0)
             return;
-        await Console.Error.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"Making up {events} events ..."));
+        await Console.Error.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"Making up {events:N0} events ..."));
         using var seeder = new EventSeeder(host.ClickHouseUrl!);
         var result = await seeder.SeedAsync(new SeedOptions { Events = events }, cancellationToken);
         await Console.Error.WriteLineAsync(string.Create(
-            CultureInfo.InvariantCulture, $"Seeded {result.Events} events of {result.Aggregates} aggregates."));
+            CultureInfo.InvariantCulture, $"Seeded {result.Events:N0} events of {result.Aggregates:N0} aggregates."));
     }
 
     private static void Print(string name, string? url)

@@ -71,7 +71,10 @@ public sealed class HttpInterfaceTests(RunningSandbox sandbox) : IClassFixture<R
     [InlineData("SET max_threads = 3")]
     [InlineData("USE system")]
     [InlineData("CREATE TEMPORARY TABLE left_behind (n UInt8)")]
-    public async Task A_statement_leaves_nothing_behind_for_the_next_request(string statement)
+    [InlineData("SELECT 1; SET max_threads = 3")]
+    [InlineData("SELECT 1 FORMAT JSON; CREATE TEMPORARY TABLE left_behind (n UInt8)")]
+    [InlineData("SELECT 1; USE system", "&default_format=JSONCompact")]
+    public async Task A_statement_leaves_nothing_behind_for_the_next_request(string statement, string parameters = "")
     {
         const string State = "SELECT getSetting('max_threads'), currentDatabase(), "
             + "(SELECT count() FROM system.tables WHERE name = 'left_behind'), {n:UInt8}";
@@ -80,7 +83,10 @@ public sealed class HttpInterfaceTests(RunningSandbox sandbox) : IClassFixture<R
         var before = await sandbox.QueryAsync(State, "&param_n=7");
 
         // Requests of one kind share a connection of the engine, so that this one gets what the one before it had.
-        await sandbox.QueryAsync(statement.Replace("{0}", table, StringComparison.Ordinal));
+        var (response, text) = await sandbox.PostAsync(
+            statement.Replace("{0}", table, StringComparison.Ordinal), "&param_n=7" + parameters);
+        Assert.True(
+            response.IsSuccessStatusCode || text.Contains("Multi-statements are not allowed", StringComparison.Ordinal), text);
         Assert.Equal(before, await sandbox.QueryAsync(State, "&param_n=7"));
     }
 
@@ -95,6 +101,46 @@ public sealed class HttpInterfaceTests(RunningSandbox sandbox) : IClassFixture<R
         Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);
         Assert.Contains("Code: 81", text, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task A_database_that_is_dropped_while_a_query_runs_in_it_is_unknown_afterwards()
+    {
+        var database = sandbox.NewTableName();
+        await sandbox.QueryAsync($"CREATE DATABASE {database}");
+        var running = sandbox.QueryAsync("SELECT sleep(0.5)", "&database=" + database);
+        await sandbox.QueryAsync($"DROP DATABASE {database}");
+        await running;
+        Assert.Equal(HttpStatusCode.NotFound, (await sandbox.PostAsync("SELECT 1", "&database=" + database)).Response.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_client_that_hangs_up_stops_no_query_but_its_own()
+    {
+        var other = sandbox.QueryAsync("SELECT sleepEachRow(0.5) FROM numbers(4) SETTINGS max_block_size = 1", "&log_comment=job");
+        using (var hangUp = new CancellationTokenSource(TimeSpan.FromMilliseconds(300)))
+        {
+            var sleep = Uri.EscapeDataString("SELECT sleepEachRow(1) FROM numbers(60) SETTINGS max_block_size = 1");
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(
+                () => sandbox.Client.GetAsync(new Uri(sandbox.Http, "/?log_comment=job&query=" + sleep), hangUp.Token));
+        }
+
+        await other;
+    }
+
+    [Fact]
+    public async Task A_session_gets_back_what_a_request_sets_for_itself()
+    {
+        var session = "&session_id=" + Guid.NewGuid().ToString("N");
+        await sandbox.QueryAsync("SET max_threads = 3", session);
+        const string State = "SELECT getSetting('max_threads'), currentDatabase()";
+        var before = await sandbox.QueryAsync(State, session);
+        Assert.Equal("5\tsystem", await sandbox.QueryAsync(State, session + "&max_threads=5&database=system"));
+        Assert.Equal(before, await sandbox.QueryAsync(State, session));
+    }
+
+    [Fact]
+    public async Task Names_of_parameters_differ_by_case() =>
+        Assert.Equal("1\t2", await sandbox.QueryAsync("SELECT {A:Int32}, {a:Int32}", "&param_A=1&param_a=2"));
 
     [Fact]
     public async Task A_log_comment_is_the_requests_own()

@@ -20,7 +20,7 @@ public sealed class RunningSandbox : IAsyncLifetime
 
     public Uri Http { get; private set; } = null!;
 
-    public HttpClient Client { get; } = new(new SocketsHttpHandler { AutomaticDecompression = DecompressionMethods.None })
+    public HttpClient Client { get; } = new(new SocketsHttpHandler { AutomaticDecompression = DecompressionMethods.None, UseProxy = false })
     {
         Timeout = TimeSpan.FromMinutes(2),
     };

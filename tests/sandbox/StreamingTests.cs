@@ -124,7 +124,7 @@ public sealed class StreamingTests(RunningSandbox sandbox) : IClassFixture<Runni
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux counts mappings, and lets a process have 65,530 of them.");
         await using var own = await SandboxProcess.StartAsync(new SandboxOptions { Engines = SandboxEngines.ClickHouse });
-        var query = new Uri(new Uri(own.ClickHouseUrl!.Replace("default:@", "", StringComparison.Ordinal)), "/?query=SELECT%201");
+        var server = new Uri(own.ClickHouseUrl!.Replace("default:@", "", StringComparison.Ordinal));
         await AskAsync(500);
         var before = Mappings();
 
@@ -136,7 +136,12 @@ public sealed class StreamingTests(RunningSandbox sandbox) : IClassFixture<Runni
 
         async Task AskAsync(int times)
         {
-            for (var i = 0; i < times; i++) (await sandbox.Client.GetAsync(query, Cancellation)).EnsureSuccessStatusCode();
+            // Each with another setting than those before it, so that it gets a connection of its own.
+            for (var i = 0; i < times; i++)
+            {
+                var query = new Uri(server, $"/?query=SELECT%201&max_execution_time={1_000 + i % 100}");
+                (await sandbox.Client.GetAsync(query, Cancellation)).EnsureSuccessStatusCode();
+            }
         }
     }
 }

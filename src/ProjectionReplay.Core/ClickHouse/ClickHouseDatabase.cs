@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using ClickHouse.Driver;
@@ -20,10 +21,23 @@ public sealed class ClickHouseDatabase : IDisposable
     private const int TypeMismatch = 53;
     private const int CannotConvert = 70;
 
-    private readonly ClickHouseClient _client;
+    private const int ReadonlySetting = 164;
+
+    private static readonly ClickHouseQuery s_profile = Texts(QuerySettings.ProfileSql, []);
+
+    private readonly HttpClient _http;
+    private readonly SemaphoreSlim _looking = new(1);
+    private ClickHouseClient _client;
+    private volatile ServerProfile? _profile;
 
     /// <summary>Opens the database that the settings name. Connects on first use.</summary>
-    public ClickHouseDatabase(ClickHouseClientSettings settings) => _client = new ClickHouseClient(settings);
+    public ClickHouseDatabase(ClickHouseClientSettings settings)
+    {
+        _http = ServerAnswers.CreateClient(settings.Timeout);
+
+        // Parameters in the body: a proxy would refuse a URL that is as long as they may be.
+        _client = new ClickHouseClient(new ClickHouseClientSettings(settings) { HttpClient = _http, UseFormDataParameters = true });
+    }
 
     /// <summary>Runs a query and hands over its answer, to be read row by row as it arrives.</summary>
     /// <param name="sql">A SELECT without FORMAT; values are bound as <c>{name:Type}</c>.</param>
@@ -35,9 +49,25 @@ public sealed class ClickHouseDatabase : IDisposable
     public async Task<RowBinaryReader> QueryAsync(
         string sql, IReadOnlyList<ClickHouseParameter> parameters, int? maxBlockRows, CancellationToken cancellationToken)
     {
+        return await QueryAsync(
+            new ClickHouseQuery(sql, parameters) { MaxBlockRows = maxBlockRows }, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc cref="QueryAsync(string, IReadOnlyList{ClickHouseParameter}, int?, CancellationToken)"/>
+    /// <exception cref="SettingLockedException">The user's profile makes answers that cannot be relied on.</exception>
+    internal async Task<RowBinaryReader> QueryAsync(ClickHouseQuery query, CancellationToken cancellationToken)
+    {
+        var profile = await LookAtProfileAsync(cancellationToken).ConfigureAwait(false);
+        return await SendAsync(query, profile, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<RowBinaryReader> SendAsync(ClickHouseQuery query, ServerProfile? profile, CancellationToken cancellationToken)
+    {
+        var mayChangeSettings = profile?.MayChangeSettings ?? false;
+        var hints = mayChangeSettings && query.Hints is { } wanted ? $"\nSETTINGS {wanted}" : "";
         using var connection = _client.CreateConnection();
-        using var command = connection.CreateCommand(sql + "\nFORMAT RowBinary");
-        foreach (var parameter in parameters)
+        using var command = connection.CreateCommand($"{query.Sql}{hints}\nFORMAT RowBinary");
+        foreach (var parameter in query.Parameters)
         {
             command.Parameters.Add(new ClickHouseDbParameter
             {
@@ -47,7 +77,15 @@ public sealed class ClickHouseDatabase : IDisposable
             });
         }
 
-        if (maxBlockRows is { } rows) command.CustomSettings["max_block_size"] = rows;
+        if (profile is not null)
+        {
+            foreach (var (name, value) in profile.ToSend(QuerySettings.Reading)) command.CustomSettings[name] = value;
+        }
+
+        if (mayChangeSettings && query.MaxBlockRows is { } rows) command.CustomSettings["max_block_size"] = rows;
+
+        // Not a setting: the server sends nothing before it is done, so that an error still has its status.
+        if (query.IsShort) command.CustomSettings["wait_end_of_query"] = 1;
         var result = await command.ExecuteRawResultAsync(cancellationToken).ConfigureAwait(false);
         try
         {
@@ -82,8 +120,20 @@ public sealed class ClickHouseDatabase : IDisposable
 
         // The rows replace older ones, not each other: looking for the latest among them would only cost time.
         var sql = $"INSERT INTO {Quote(table)} ({names}) SETTINGS optimize_on_insert = 0 {source}FORMAT RowBinary";
+        var profile = await LookAtProfileAsync(cancellationToken).ConfigureAwait(false);
+        var settings = new Dictionary<string, object>(StringComparer.Ordinal);
+        foreach (var (name, value) in profile.ToSend(QuerySettings.Writing)) settings[name] = value;
         using var response = await _client.PostStreamAsync(
-            sql, writeRows, isCompressed: false, cancellationToken, new QueryOptions()).ConfigureAwait(false);
+            sql, writeRows, isCompressed: false, cancellationToken, new QueryOptions { CustomSettings = settings }).ConfigureAwait(false);
+
+        // A server that had answered before it failed says so here; one that has stored the rows says nothing.
+        var words = await response.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false);
+        if (words.Contains(ServerAnswers.ErrorMark, StringComparison.Ordinal))
+        {
+            throw ClickHouseServerException.FromServerResponse(words, sql);
+        }
+
+        if (words.Length > 0) throw new AnswerIncompleteException("An insert was answered by something that is not ClickHouse.");
     }
 
     /// <summary>Makes sure that a table with some columns is there.</summary>
@@ -98,7 +148,46 @@ public sealed class ClickHouseDatabase : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _client.Dispose();
+    public void Dispose()
+    {
+        _client.Dispose();
+        _http.Dispose();
+        _looking.Dispose();
+    }
+
+    /// <summary>Looks at the user's settings profile, once.</summary>
+    private async ValueTask<ServerProfile> LookAtProfileAsync(CancellationToken cancellationToken)
+    {
+        if (_profile is { } known) return known;
+        await _looking.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return _profile ??= new ServerProfile(await ReadProfileAsync(cancellationToken).ConfigureAwait(false));
+        }
+        finally
+        {
+            _looking.Release();
+        }
+    }
+
+    private async Task<IReadOnlyList<string[]>> ReadProfileAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await AskAsync().ConfigureAwait(false);
+        }
+        catch (ClickHouseServerException exception) when (exception.ErrorCode == ReadonlySetting && _client.Settings.UseCompression)
+        {
+            // Compression is asked for by a setting, and a user with readonly = 1 may send none.
+            var old = _client;
+            _client = new ClickHouseClient(new ClickHouseClientSettings(old.Settings) { UseCompression = false });
+            old.Dispose();
+            return await AskAsync().ConfigureAwait(false);
+        }
+
+        async Task<IReadOnlyList<string[]>> AskAsync() => await ReadTextsAsync(
+            await SendAsync(s_profile, null, cancellationToken).ConfigureAwait(false), columns: 3, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>The types of a table's columns, by name; none when there is no such table, or none that the user may see.</summary>
     internal async Task<IReadOnlyDictionary<string, string>> ReadColumnsAsync(string table, CancellationToken cancellationToken)
@@ -174,34 +263,83 @@ public sealed class ClickHouseDatabase : IDisposable
             cancellationToken);
 
     /// <summary>Reads rows whose columns are all String. For short answers.</summary>
+    /// <exception cref="AnswerIncompleteException">The answer is not whole.</exception>
     internal async Task<IReadOnlyList<string[]>> QueryTextsAsync(
         string sql, IReadOnlyList<ClickHouseParameter> parameters, int columns, CancellationToken cancellationToken)
     {
-        var rows = new List<string[]>();
-        var reader = await QueryAsync(sql, parameters, null, cancellationToken).ConfigureAwait(false);
-        await using (reader.ConfigureAwait(false))
-        {
-            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false)) ReadRows(reader, columns, rows);
-        }
-
-        return rows;
+        var reader = await QueryAsync(Texts(sql, parameters), cancellationToken).ConfigureAwait(false);
+        return await ReadTextsAsync(reader, columns, cancellationToken).ConfigureAwait(false);
     }
 
-    private static void ReadRows(RowBinaryReader reader, int columns, List<string[]> rows)
+    /// <summary>Reads one row of UInt64 columns: numbers of rows, as a rule.</summary>
+    /// <exception cref="AnswerIncompleteException">The answer is not exactly that.</exception>
+    internal async Task<ulong[]> QueryNumbersAsync(ClickHouseQuery query, int columns, CancellationToken cancellationToken)
     {
-        while (true)
+        var numbers = new ulong[columns];
+        var reader = await QueryAsync(query with { IsShort = true }, cancellationToken).ConfigureAwait(false);
+        await using (reader.ConfigureAwait(false))
         {
-            var cursor = new RowBinaryCursor(reader.Buffered);
+            while (reader.Buffered.Length < columns * sizeof(ulong))
+            {
+                if (!await reader.FillAsync(cancellationToken).ConfigureAwait(false))
+                {
+                    throw new AnswerIncompleteException("ClickHouse answered a count with nothing.");
+                }
+            }
+
+            for (var i = 0; i < columns; i++)
+            {
+                numbers[i] = BinaryPrimitives.ReadUInt64LittleEndian(reader.Buffered[(i * sizeof(ulong))..]);
+            }
+
+            reader.Advance(columns * sizeof(ulong));
+            await reader.EndAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        return numbers;
+    }
+
+    /// <summary>All rows as one, so that whatever cuts an answer off leaves all of them or none.</summary>
+    private static ClickHouseQuery Texts(string sql, IReadOnlyList<ClickHouseParameter> parameters) =>
+        new($"SELECT groupArray(array(*)) FROM (\n{sql}\n)", parameters) { IsShort = true };
+
+    private static async Task<IReadOnlyList<string[]>> ReadTextsAsync(
+        RowBinaryReader reader, int columns, CancellationToken cancellationToken)
+    {
+        await using (reader.ConfigureAwait(false))
+        {
+            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false))
+            {
+                if (!TryReadRows(reader, columns, out var rows)) continue;
+                await reader.EndAsync(cancellationToken).ConfigureAwait(false);
+                return rows;
+            }
+        }
+
+        throw new AnswerIncompleteException("ClickHouse answered with nothing.");
+    }
+
+    private static bool TryReadRows(RowBinaryReader reader, int columns, out List<string[]> rows)
+    {
+        rows = [];
+        var cursor = new RowBinaryCursor(reader.Buffered);
+        if (!cursor.TryReadVarUInt(out var count)) return false;
+        for (; count > 0; count--)
+        {
+            if (!cursor.TryReadVarUInt(out var length)) return false;
+            if (length != (ulong)columns) throw new AnswerIncompleteException("ClickHouse broke off its answer.");
             var row = new string[columns];
             for (var column = 0; column < columns; column++)
             {
-                if (!cursor.TryReadString(out var text)) return;
+                if (!cursor.TryReadString(out var text)) return false;
                 row[column] = Encoding.UTF8.GetString(text);
             }
 
             rows.Add(row);
-            reader.Advance(cursor.Position);
         }
+
+        reader.Advance(cursor.Position);
+        return true;
     }
 
     /// <summary>An identifier, quoted.</summary>
@@ -218,3 +356,20 @@ public sealed class ClickHouseDatabase : IDisposable
 /// <param name="Type">The ClickHouse type.</param>
 /// <param name="Value">The value.</param>
 public readonly record struct ClickHouseParameter(string Name, string Type, object Value);
+
+/// <summary>A query, and how it is asked.</summary>
+/// <param name="Sql">A SELECT without SETTINGS and FORMAT; values are bound as <c>{name:Type}</c>.</param>
+/// <param name="Parameters">The values, each with its ClickHouse type.</param>
+internal sealed record ClickHouseQuery(string Sql, IReadOnlyList<ClickHouseParameter> Parameters)
+{
+    /// <summary>Settings, as SQL, that make it fast, and no difference to its answer: a user may not be allowed to send them.</summary>
+    public string? Hints { get; init; }
+
+    /// <summary>Rows that the server sends at a time, or null for its own choice.</summary>
+    public int? MaxBlockRows { get; init; }
+
+    /// <summary>
+    /// Whether the answer is so short that the server may keep it until it is done, so that it comes whole or not at all.
+    /// </summary>
+    public bool IsShort { get; init; }
+}

@@ -1,4 +1,5 @@
 using System.Buffers;
+using ClickHouse.Driver;
 using ClickHouse.Driver.ADO;
 
 namespace ProjectionReplay.ClickHouse;
@@ -14,6 +15,7 @@ public sealed class RowBinaryReader : IAsyncDisposable
 
     private readonly Stream _stream;
     private readonly ClickHouseRawResult _result;
+    private readonly AnswerTail _tail = new();
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(InitialSize);
     private int _start;
     private int _end;
@@ -35,19 +37,72 @@ public sealed class RowBinaryReader : IAsyncDisposable
     }
 
     /// <summary>Reads more bytes behind those buffered.</summary>
-    /// <returns>False at the end of the answer.</returns>
-    /// <exception cref="EndOfStreamException">The answer ended in the middle of a row.</exception>
+    /// <returns>
+    /// False at the end of the answer. That all of it has come is not proven by that: something on the way may have ended it.
+    /// </returns>
+    /// <exception cref="IOException">The answer ended in the middle of a row, or broke off.</exception>
+    /// <exception cref="ClickHouseServerException">The server failed after it had begun to answer.</exception>
     public async ValueTask<bool> FillAsync(CancellationToken cancellationToken)
     {
         MakeRoom();
-        var count = await _stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
-        _end += count;
-        if (count == 0 && _end > _start)
+        int count;
+        try
         {
-            throw new EndOfStreamException("ClickHouse broke off its answer in the middle of a row.");
+            count = await _stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is IOException or InvalidDataException or HttpRequestException)
+        {
+            if (_tail.FindError() is { } words) throw words;
+            throw new AnswerIncompleteException($"ClickHouse broke off its answer ({exception.Message.TrimEnd('.')}).", exception);
         }
 
-        return count > 0;
+        if (count > 0)
+        {
+            _tail.Add(_buffer.AsSpan(_end, count));
+            _end += count;
+            return true;
+        }
+
+        if (_tail.FindError() is { } error) throw error;
+        if (_end > _start) throw new AnswerIncompleteException("ClickHouse broke off its answer in the middle of a row.");
+        return false;
+    }
+
+    /// <summary>Reads to the end of an answer of which all rows were taken.</summary>
+    /// <exception cref="IOException">There is more.</exception>
+    /// <exception cref="ClickHouseServerException">The server failed after it had begun to answer.</exception>
+    internal async ValueTask EndAsync(CancellationToken cancellationToken)
+    {
+        while (await FillAsync(cancellationToken).ConfigureAwait(false))
+        {
+            // What comes is left where it is, and found when nothing more does.
+        }
+    }
+
+    /// <summary>
+    /// The error that the answer ends with, where its end is near: its words may have filled up a row that was sent in part.
+    /// Nothing can be read afterwards.
+    /// </summary>
+    internal async ValueTask<ClickHouseServerException?> FindErrorAheadAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            for (var read = 0; read < AnswerTail.Length * 2;)
+            {
+                MakeRoom();
+                var count = await _stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
+                if (count == 0) return _tail.FindError();
+                _tail.Add(_buffer.AsSpan(_end, count));
+                _end += count;
+                read += count;
+            }
+
+            return null;
+        }
+        catch (Exception exception) when (exception is IOException or InvalidDataException or HttpRequestException)
+        {
+            return _tail.FindError();
+        }
     }
 
     /// <inheritdoc/>

@@ -48,6 +48,11 @@ internal sealed class RowConversion(ClickHouseDatabase database, ComparedTable t
             start = end;
         }
 
+        if (converted.Contains(null))
+        {
+            throw AnswerIncompleteException.EndsEarly("it has too few converted rows");
+        }
+
         return converted;
     }
 

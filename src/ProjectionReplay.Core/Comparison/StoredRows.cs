@@ -15,7 +15,10 @@ internal delegate void StoredRowVisitor(ReadOnlySpan<byte> row, ReadOnlySpan<int
 /// </summary>
 internal sealed class StoredRows(ClickHouseDatabase database, ComparedTable table, FaultPolicy faults)
 {
-    private const string Settings = "SETTINGS do_not_merge_across_partitions_select_final = 0, output_format_parallel_formatting = 0";
+    /// <summary>
+    /// The last column of each row that is read: an error's words, taken for a row or the rest of one, have no such bytes.
+    /// </summary>
+    private const ulong RowEnd = 0x0102_03FF_FE04_0506;
 
     private readonly RowConversion _conversion = new(database, table);
     private readonly int[] _all = [.. Enumerable.Range(0, table.Columns.Count)];
@@ -134,14 +137,15 @@ internal sealed class StoredRows(ClickHouseDatabase database, ComparedTable tabl
         CancellationToken cancellationToken)
     {
         var sql = $"""
-            SELECT {string.Join(", ", columns.Select(column => table.Columns[column].Expression))}
+            SELECT {string.Join(", ", columns.Select(column => table.Columns[column].Expression))}, toUInt64({RowEnd})
             FROM {ClickHouseDatabase.Quote(table.Name)} FINAL
             WHERE {where}
-            {Settings}
             """;
 
         var values = columns.Select(column => table.Columns[column].Read).ToArray();
-        var reader = await database.QueryAsync(sql, parameters, null, cancellationToken).ConfigureAwait(false);
+        ulong count = 0;
+        var query = new ClickHouseQuery(sql, parameters) { Hints = "output_format_parallel_formatting = 0" };
+        var reader = await database.QueryAsync(query, cancellationToken).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
         {
             while (await reader.FillAsync(cancellationToken).ConfigureAwait(false))
@@ -151,19 +155,32 @@ internal sealed class StoredRows(ClickHouseDatabase database, ComparedTable tabl
             }
         }
 
+        // Rows come in no order, so that what is missing of an answer that ended early could be any of them.
+        var counted = await database.QueryNumbersAsync(
+            new ClickHouseQuery($"SELECT count() FROM {ClickHouseDatabase.Quote(table.Name)} FINAL WHERE {where}", parameters),
+            columns: 1,
+            cancellationToken).ConfigureAwait(false);
+        if (count < counted[0])
+        {
+            throw AnswerIncompleteException.EndsEarly(
+                string.Create(CultureInfo.InvariantCulture, $"it has {count:N0} rows of {counted[0]:N0}"));
+        }
+
         void ReadAll(RowBinaryReader rows)
         {
             Span<int> ends = stackalloc int[values.Length];
-            while (TryRead(rows, values, ends))
+            while (TryRead(rows, values, ends, out var length))
             {
+                count++;
                 visit(rows.Buffered[..ends[^1]], ends);
-                rows.Advance(ends[^1]);
+                rows.Advance(length);
             }
         }
     }
 
-    private static bool TryRead(RowBinaryReader rows, RowBinaryValue[] values, Span<int> ends)
+    private static bool TryRead(RowBinaryReader rows, RowBinaryValue[] values, Span<int> ends, out int length)
     {
+        length = 0;
         var cursor = new RowBinaryCursor(rows.Buffered);
         for (var i = 0; i < values.Length; i++)
         {
@@ -171,6 +188,9 @@ internal sealed class StoredRows(ClickHouseDatabase database, ComparedTable tabl
             ends[i] = cursor.Position;
         }
 
+        if (!cursor.TryReadUInt64(out var end)) return false;
+        if (end != RowEnd) throw new AnswerIncompleteException("ClickHouse broke off its answer.");
+        length = cursor.Position;
         return true;
     }
 }

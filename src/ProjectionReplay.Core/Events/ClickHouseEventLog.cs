@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Unicode;
 using ProjectionReplay.ClickHouse;
@@ -31,6 +32,9 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         RequiredColumn.Any("CreatedAt"),
     ];
 
+    /// <summary>More rows than any aggregate has; the bytes of text are more, read as a number.</summary>
+    private const ulong MostRows = 1UL << 48;
+
     // A view or a distributed table has none, or none of its own.
     private volatile bool _hasParts;
 
@@ -51,7 +55,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
     public async Task<bool> HasEventsAsync(EventSelection selection, CancellationToken cancellationToken)
     {
         var rows = await database.QueryTextsAsync(
-            $"SELECT toString(EventType) FROM event_log WHERE {Selected(selection)} LIMIT 1 SETTINGS {NoSkipIndexes}",
+            $"SELECT toString(EventType) FROM event_log WHERE {Selected(selection)} LIMIT 1",
             [.. Bind(selection)],
             columns: 1,
             cancellationToken).ConfigureAwait(false);
@@ -95,7 +99,6 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             SELECT count()
             FROM event_log
             WHERE {Selected(selection)}
-            SETTINGS {NoSkipIndexes}
             """,
             [.. Bind(selection)],
             cancellationToken);
@@ -109,7 +112,6 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             SELECT count()
             FROM event_log
             WHERE {Wanted(selection)}
-            SETTINGS {NoSkipIndexes}
             """,
             [.. Bind(selection, range)],
             cancellationToken);
@@ -128,7 +130,6 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             $$"""
             SELECT count()
             FROM (SELECT 1 FROM event_log WHERE {{InRange(selection)}} AND {{TableParts.Number}} NOT IN {parts:Array(UInt64)} LIMIT 1)
-            SETTINGS {{NoSkipIndexes}}
             """,
             [.. Bind(selection, range), new("parts", "Array(UInt64)", parts)],
             cancellationToken).ConfigureAwait(false) > 0;
@@ -149,7 +150,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             cancellationToken);
     }
 
-    /// <summary>Visits each aggregate of a range that has any row, in no order.</summary>
+    /// <summary>Visits each aggregate of a range that has any row, in key order.</summary>
     public Task CountRowsAsync(
         EventSelection selection, AggregateRange range, AggregateVisitor visit, CancellationToken cancellationToken) =>
         ReadAggregatesAsync(
@@ -158,7 +159,7 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             FROM event_log
             WHERE {Wanted(selection)}
             GROUP BY AggregateId
-            SETTINGS optimize_aggregation_in_order = 1, {NoSkipIndexes}
+            ORDER BY AggregateId
             """,
             [.. Bind(selection, range)],
             range.AggregateType,
@@ -200,15 +201,65 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             FROM event_log
             WHERE {{Wanted(selection)}}
             ORDER BY AggregateId, EventTimestamp, EventId, TypeAndPart
-            SETTINGS optimize_read_in_order = 1, {{NoSkipIndexes}}, output_format_parallel_formatting = 0
             """;
 
-        var rows = await database.QueryAsync(
-            sql,
-            [.. Bind(selection, range), new("freshness", "UInt32", (uint)freshness.TotalMilliseconds)],
-            pageSize,
+        var query = new ClickHouseQuery(
+            sql, [.. Bind(selection, range), new("freshness", "UInt32", (uint)freshness.TotalMilliseconds)])
+        {
+            Hints = $"optimize_read_in_order = 1, {NoSkipIndexes}, output_format_parallel_formatting = 0",
+            MaxBlockRows = pageSize,
+        };
+        var rows = await database.QueryAsync(query, cancellationToken).ConfigureAwait(false);
+        return new EventReader(rows, columns, selection.EventTypes.Count) { Parts = _hasParts ? new PartsSeen() : null };
+    }
+
+    /// <summary>
+    /// What the log has at and behind the last aggregate of an answer to <see cref="ReadAsync"/>: in key order all before it
+    /// is whole, and what is missing, if anything ended the answer early, is there.
+    /// </summary>
+    /// <param name="selection">Whose events, and which types.</param>
+    /// <param name="range">What was asked for, from the last aggregate of the answer on; or all, when it had none.</param>
+    /// <param name="age">How old a row must be to have stood in the log when the query started.</param>
+    /// <param name="cancellationToken">Abandons the query.</param>
+    public async Task<AnswerEnd> FindEndAsync(
+        EventSelection selection, AggregateRange range, TimeSpan age, CancellationToken cancellationToken)
+    {
+        const string IsOld = "CreatedAt <= now64(3) - toIntervalMillisecond({age:UInt32})";
+        var numbers = await database.QueryNumbersAsync(
+            new ClickHouseQuery(
+                $"""
+                SELECT
+                    countIf(AggregateId = {"{firstId:String}"}),
+                    countIf(AggregateId = {"{firstId:String}"} AND {IsOld}),
+                    countIf(AggregateId != {"{firstId:String}"}),
+                    countIf(AggregateId != {"{firstId:String}"} AND {IsOld})
+                FROM event_log
+                WHERE {Wanted(selection)}
+                """,
+                [.. Bind(selection, range), new("age", "UInt32", (uint)Math.Min(age.TotalMilliseconds, uint.MaxValue))])
+            {
+                Hints = NoSkipIndexes,
+            },
+            columns: 4,
             cancellationToken).ConfigureAwait(false);
-        return new EventReader(rows, columns) { Parts = _hasParts ? new PartsSeen() : null };
+        return new AnswerEnd((long)numbers[0], (long)numbers[1], (long)numbers[2], (long)numbers[3]);
+    }
+
+    /// <summary>The last aggregate, in key order, with an event since the selection's moment; null when there is none.</summary>
+    public async Task<(string Type, string Id)?> FindLastAsync(EventSelection selection, CancellationToken cancellationToken)
+    {
+        var rows = await database.QueryTextsAsync(
+            $$"""
+            SELECT toString(AggregateType), AggregateId
+            FROM event_log
+            WHERE {{Selected(selection)}} AND EventTimestamp >= {since:UInt64}
+            ORDER BY AggregateType DESC, AggregateId DESC
+            LIMIT 1
+            """,
+            [.. Bind(selection), new("since", "UInt64", Milliseconds(selection.Since))],
+            columns: 2,
+            cancellationToken).ConfigureAwait(false);
+        return rows is [[var type, var id]] ? (type, id) : null;
     }
 
     /// <summary>
@@ -294,7 +345,6 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             GROUP BY {{keys}}
             HAVING max(EventTimestamp) >= {since:UInt64}
             ORDER BY {{keys}}
-            SETTINGS optimize_aggregation_in_order = 1, {{NoSkipIndexes}}
             """,
             parameters,
             aggregateType,
@@ -314,8 +364,10 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         AggregateVisitor visit,
         CancellationToken cancellationToken)
     {
-        var (aggregateType, aggregateTypeUtf8) = (knownType ?? "", Array.Empty<byte>());
-        var reader = await database.QueryAsync(sql, parameters, null, cancellationToken).ConfigureAwait(false);
+        var (aggregateType, aggregateTypeUtf8, lastId) = (knownType ?? "", Array.Empty<byte>(), new GrowingBytes());
+        var isFirst = true;
+        var query = new ClickHouseQuery(sql, parameters) { Hints = $"optimize_aggregation_in_order = 1, {NoSkipIndexes}" };
+        var reader = await database.QueryAsync(query, cancellationToken).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
         {
             while (await reader.FillAsync(cancellationToken).ConfigureAwait(false)) ReadAll(reader);
@@ -334,6 +386,17 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
                     return;
                 }
 
+                // An error's words, taken for a row, have no such count; and nothing else comes out of order.
+                var order = isFirst ? 1 : knownType is null ? type.SequenceCompareTo(aggregateTypeUtf8) : 0;
+                if (order == 0) order = id.SequenceCompareTo(lastId.Span);
+                if (order <= 0 || count - 1 >= MostRows)
+                {
+                    throw new AnswerIncompleteException("ClickHouse broke off its answer, or sent aggregates out of order.");
+                }
+
+                isFirst = false;
+                lastId.Set(id);
+
                 // A type comes many times in a row: one string serves them all.
                 if (knownType is null && !type.SequenceEqual(aggregateTypeUtf8))
                 {
@@ -349,16 +412,8 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
 
     private async Task<long> ReadCountAsync(string sql, IReadOnlyList<ClickHouseParameter> parameters, CancellationToken cancellationToken)
     {
-        var reader = await database.QueryAsync(sql, parameters, null, cancellationToken).ConfigureAwait(false);
-        await using (reader.ConfigureAwait(false))
-        {
-            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false))
-            {
-                if (new RowBinaryCursor(reader.Buffered).TryReadUInt64(out var count)) return (long)count;
-            }
-        }
-
-        throw new EndOfStreamException("ClickHouse sent no count.");
+        var query = new ClickHouseQuery(sql, parameters) { Hints = NoSkipIndexes };
+        return (long)(await database.QueryNumbersAsync(query, columns: 1, cancellationToken).ConfigureAwait(false))[0];
     }
 
     /// <summary>Says that a column holds bytes that are no text, so that it cannot be named to anybody.</summary>
@@ -367,4 +422,28 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         $"The event log has a row whose {column} is not UTF-8 text: "
             + $"its bytes are {Convert.ToHexString(bytes[..Math.Min(bytes.Length, 200)])}. "
             + $"Correct or remove the rows where hex({column}) is that, then replay again.");
+}
+
+/// <summary>What the log has, as of a moment after an answer's end, at the answer's last aggregate and behind it.</summary>
+/// <param name="AtLast">Rows of the last aggregate.</param>
+/// <param name="OldAtLast">Those of them that stood in the log when the answer's query started.</param>
+/// <param name="Behind">Rows of aggregates behind it that the answer should have come to.</param>
+/// <param name="OldBehind">Those of them that stood in the log when the answer's query started.</param>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct AnswerEnd(long AtLast, long OldAtLast, long Behind, long OldBehind);
+
+/// <summary>Bytes that are kept from one row to the next.</summary>
+internal sealed class GrowingBytes
+{
+    private byte[] _bytes = new byte[256];
+    private int _length;
+
+    public ReadOnlySpan<byte> Span => _bytes.AsSpan(0, _length);
+
+    public void Set(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length > _bytes.Length) _bytes = new byte[bytes.Length * 2];
+        bytes.CopyTo(_bytes);
+        _length = bytes.Length;
+    }
 }

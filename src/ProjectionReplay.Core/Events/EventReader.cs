@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using ProjectionReplay.ClickHouse;
 
 namespace ProjectionReplay.Events;
@@ -6,7 +7,7 @@ namespace ProjectionReplay.Events;
 /// The rows of a range of aggregates, in key order, as they arrive: <see cref="FillAsync"/>, then
 /// <see cref="TryPeek"/> and <see cref="Advance"/> until there is none, and again. Not thread-safe.
 /// </summary>
-internal sealed class EventReader(RowBinaryReader rows, EventColumns columns) : IAsyncDisposable
+internal sealed class EventReader(RowBinaryReader rows, EventColumns columns, int typeCount) : IAsyncDisposable
 {
     // Until .NET has compiled a method a second time each HasFlag makes garbage, which is much for one asked at each row.
     private readonly bool _hasOccurredAt = columns.HasFlag(EventColumns.OccurredAt);
@@ -38,6 +39,13 @@ internal sealed class EventReader(RowBinaryReader rows, EventColumns columns) : 
             return false;
         }
 
+        // An error's words, taken for a row, have no such number.
+        var eventType = ((ushort)typeAndPart >> 1) - 1;
+        if ((uint)eventType >= (uint)typeCount)
+        {
+            throw new AnswerIncompleteException("ClickHouse broke off its answer, or sent an event type that was not asked for.");
+        }
+
         ulong occurredAt = 0;
         ReadOnlySpan<byte> version = default, payload = default, traceparent = default;
         if (_hasOccurredAt && !cursor.TryReadUInt64(out occurredAt)) return false;
@@ -49,7 +57,7 @@ internal sealed class EventReader(RowBinaryReader rows, EventColumns columns) : 
         {
             AggregateId = aggregateId,
             EventId = eventId,
-            EventType = ((ushort)typeAndPart >> 1) - 1,
+            EventType = eventType,
             Timestamp = (long)timestamp,
             IsFresh = (typeAndPart & 1) != 0,
             OccurredAt = (long)(occurredAt > 0 ? occurredAt : timestamp),
@@ -66,6 +74,13 @@ internal sealed class EventReader(RowBinaryReader rows, EventColumns columns) : 
     {
         rows.Advance(_rowLength);
         Parts?.Add(_part);
+    }
+
+    /// <summary>Rethrows what a row led to, or throws the server's error where that row was partly the error's words.</summary>
+    public async Task BlameAsync(Exception exception, CancellationToken cancellationToken)
+    {
+        if (await rows.FindErrorAheadAsync(cancellationToken).ConfigureAwait(false) is { } error) throw error;
+        ExceptionDispatchInfo.Throw(exception);
     }
 
     /// <inheritdoc/>

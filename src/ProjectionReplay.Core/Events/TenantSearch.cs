@@ -72,22 +72,14 @@ internal sealed class TenantSearch(ClickHouseDatabase database)
             SELECT if(count() = 0, 0, min(EventTimestamp) + 1)
             FROM event_log
             WHERE TenantId = {tenantId:String}
-            SETTINGS max_threads = 2, use_skip_indexes = 0, max_execution_time = 2
             """;
 
-        var reader = await database.QueryAsync(Sql, [new("tenantId", "String", tenantId)], null, cancellationToken).ConfigureAwait(false);
-        await using (reader.ConfigureAwait(false))
+        var query = new ClickHouseQuery(Sql, [new("tenantId", "String", tenantId)])
         {
-            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false))
-            {
-                if (new RowBinaryCursor(reader.Buffered).TryReadUInt64(out var first))
-                {
-                    return first == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds((long)first - 1);
-                }
-            }
-        }
-
-        return null;
+            Hints = "max_threads = 2, use_skip_indexes = 0, max_execution_time = 2",
+        };
+        var first = (await database.QueryNumbersAsync(query, columns: 1, cancellationToken).ConfigureAwait(false))[0];
+        return first == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds((long)first - 1);
     }
 
     private async Task ReadAsync(string sql, string start, int limit, SortedSet<string> found, CancellationToken cancellationToken)

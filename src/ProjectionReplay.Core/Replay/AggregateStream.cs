@@ -14,7 +14,11 @@ internal sealed record StreamReading(
     Func<IStreamFold> StartFold,
     ProjectionDefinition Definition,
     ReplayOptions Options,
-    TimeProvider TimeProvider);
+    TimeProvider TimeProvider)
+{
+    /// <summary>Proves answers with events.</summary>
+    public AnswerProof Prove(EventSelection selection) => new(EventLog, selection, Options, TimeProvider);
+}
 
 /// <summary>What a stream came to.</summary>
 /// <param name="Fold">The fold of its events.</param>
@@ -76,6 +80,7 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
         long reported = 0;
         try
         {
+            var askedAt = reading.TimeProvider.GetTimestamp();
             var reader = await reading.EventLog.ReadAsync(
                 selection,
                 Range,
@@ -89,10 +94,13 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
             {
                 while (await reader.FillAsync(cancellationToken).ConfigureAwait(false))
                 {
-                    while (reader.TryPeek(out var row))
+                    try
                     {
-                        pass.Accept(row);
-                        reader.Advance();
+                        for (; reader.TryPeek(out var row); reader.Advance()) pass.Accept(row);
+                    }
+                    catch (Exception exception) when (EventPass.IsAboutARow(exception))
+                    {
+                        await reader.BlameAsync(exception, cancellationToken).ConfigureAwait(false);
                     }
 
                     addEvents(pass.Folded - reported);
@@ -102,6 +110,9 @@ internal sealed class AggregateStream(EventSelection selection, IReadOnlyList<Ba
                 parts = reader.Parts?.ToList();
             }
 
+            var isAll = await reading.Prove(selection).ProveAsync(
+                Range, pass.LastId, pass.RowsOfLast, askedAt, cancellationToken).ConfigureAwait(false);
+            if (!isAll) parts = null;
             pass.Finish();
             return new FoldedStream(fold, new ReadExtent(Range, pass.RowsRead, parts), readAt);
         }

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text;
+using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Coordination;
 using ProjectionReplay.Events;
 using ProjectionReplay.Projections;
@@ -62,6 +64,7 @@ internal sealed class DiscoveredAggregates
         var planner = new BatchPlanner(request.Options.AggregateBatchSize, isExact);
         var isChosen = selection.AggregateIds is not null;
         var (types, ambiguous, chosen) = (new List<string>(selection.AggregateTypes), new List<AggregateKey>(), new List<AggregateKey>());
+        var last = await log.FindLastAsync(selection, cancellationToken).ConfigureAwait(false);
         await log.DiscoverAsync(
             selection,
             (type, id, rowCount) =>
@@ -78,6 +81,14 @@ internal sealed class DiscoveredAggregates
             },
             cancellationToken).ConfigureAwait(false);
         planner.Finish();
+        if (last is { } behind && !planner.HasReached(behind.Type, behind.Id))
+        {
+            throw AnswerIncompleteException.EndsEarly(string.Create(
+                CultureInfo.InvariantCulture,
+                $"it has {planner.AggregateCount:N0} aggregates, "
+                    + $"and the table {ClickHouseEventLog.TableName} has '{behind.Id}' of type '{behind.Type}' behind them"));
+        }
+
         var total = await log.CountRowsAsync(selection, cancellationToken).ConfigureAwait(false);
         selection = selection with
         {

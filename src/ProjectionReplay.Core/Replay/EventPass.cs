@@ -1,4 +1,5 @@
 using System.Text.Unicode;
+using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Replay;
@@ -24,6 +25,7 @@ internal sealed class EventPass(IStreamFold fold, IReadOnlyList<string> eventTyp
     private byte[] _greatestEventId = new byte[256];
     private int _greatestEventIdLength;
     private long _rows;
+    private long _rowsBefore;
     private long _foldedBefore;
     private bool _isFresh;
 
@@ -32,6 +34,12 @@ internal sealed class EventPass(IStreamFold fold, IReadOnlyList<string> eventTyp
 
     /// <summary>All rows, those of aggregates that do not count included.</summary>
     public long RowsRead { get; private set; }
+
+    /// <summary>The aggregate, UTF-8, of the last row, whether it counts or not; null when there was no row.</summary>
+    public ReadOnlyMemory<byte>? LastId => _currentIdLength < 0 ? null : _currentId.AsMemory(0, _currentIdLength);
+
+    /// <summary>All rows of that aggregate.</summary>
+    public long RowsOfLast => RowsRead - _rowsBefore;
 
     /// <summary>Whether a row is of the aggregate whose rows are arriving.</summary>
     public bool IsOfCurrent(in EventRow row) =>
@@ -60,6 +68,10 @@ internal sealed class EventPass(IStreamFold fold, IReadOnlyList<string> eventTyp
         Folded++;
     }
 
+    /// <summary>Whether <see cref="Accept"/> failed because of what a row says.</summary>
+    public static bool IsAboutARow(Exception exception) =>
+        exception is InvalidEventPayloadException or ReplayException or AnswerIncompleteException;
+
     /// <summary>Ends the last aggregate.</summary>
     public void Finish()
     {
@@ -72,12 +84,13 @@ internal sealed class EventPass(IStreamFold fold, IReadOnlyList<string> eventTyp
         Leave();
         if (_currentIdLength >= 0 && aggregateId.SequenceCompareTo(_currentId.AsSpan(0, _currentIdLength)) < 0)
         {
-            throw new IOException("ClickHouse sent rows out of order, or broke off its answer.");
+            throw new AnswerIncompleteException("ClickHouse sent rows out of order, or broke off its answer.");
         }
 
         _current = roster.Find(aggregateId);
         if (_current is not null) _currentKey = _current.ToKey();
         Remember(aggregateId, ref _currentId, ref _currentIdLength);
+        _rowsBefore = RowsRead - 1;
         _lastEventIdLength = -1;
         _greatestEventIdLength = 0;
         _rows = 0;
@@ -109,11 +122,6 @@ internal sealed class EventPass(IStreamFold fold, IReadOnlyList<string> eventTyp
 
     private void Apply(in EventRow row)
     {
-        if ((uint)row.EventType >= (uint)eventTypes.Count)
-        {
-            throw new IOException("ClickHouse sent an event type that was not asked for, or broke off its answer.");
-        }
-
         var replayEvent = new ReplayEvent
         {
             Aggregate = _currentKey,

@@ -5,6 +5,7 @@ using ClickHouse.Driver;
 using Npgsql;
 using Polly;
 using Polly.Retry;
+using ProjectionReplay.ClickHouse;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Replay;
@@ -24,10 +25,13 @@ internal enum Server
 internal sealed class FaultPolicy
 {
     // Server error codes that tell of load, of a lost peer or of a node about to come back: see ErrorCodes.cpp of ClickHouse.
-    private static readonly HashSet<int> PassingClickHouseErrors = [159, 202, 203, 209, 210, 242, 252, 285, 319, 425, 999];
+    private static readonly HashSet<int> PassingClickHouseErrors = [159, 202, 203, 209, 210, 241, 242, 252, 285, 319, 425, 439, 999];
 
-    /// <summary>What every error of ClickHouse itself says. One without it comes from a proxy before it.</summary>
-    private const string ClickHouseErrorMark = "DB::Exception";
+    /// <summary>A query that took too long, of the same code as before: load passes, a limit that is too low does not.</summary>
+    private const int TimeoutExceeded = 159;
+
+    /// <summary>Of too many parts, which are merged in time; and of a single insert into too many partitions, which is not.</summary>
+    private const int TooManyParts = 252;
 
     /// <summary>EXECABORT is what a transaction ends with that had a command refused, and does not say for which of the reasons.</summary>
     private static readonly HashSet<string> PassingRedisErrors =
@@ -52,7 +56,8 @@ internal sealed class FaultPolicy
                 ShouldHandle = static arguments => ValueTask.FromResult(
                     arguments.Outcome.Exception is { } exception
                     && !arguments.Context.CancellationToken.IsCancellationRequested
-                    && IsTransient(exception)),
+                    && IsTransient(exception)
+                    && arguments.AttemptNumber < MostRetries(exception)),
                 OnRetry = arguments =>
                 {
                     _hasRetried = true;
@@ -120,8 +125,7 @@ internal sealed class FaultPolicy
         } => true,
         NpgsqlException npgsql => npgsql.IsTransient,
         ClickHouseServerException clickHouse =>
-            PassingClickHouseErrors.Contains(clickHouse.ErrorCode)
-                || !clickHouse.Message.Contains(ClickHouseErrorMark, StringComparison.Ordinal),
+            PassingClickHouseErrors.Contains(clickHouse.ErrorCode) && !IsTooManyPartitions(clickHouse),
         HttpRequestException http => http.StatusCode is null or HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests
             || (int)http.StatusCode >= 500,
         RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => false,
@@ -133,16 +137,46 @@ internal sealed class FaultPolicy
         _ => false,
     };
 
+    /// <summary>How often a call is made again that failed in a way that may be there to stay.</summary>
+    private static int MostRetries(Exception exception) => exception switch
+    {
+        AnswerIncompleteException => 2,
+        ClickHouseServerException { ErrorCode: TimeoutExceeded } => 1,
+        _ => int.MaxValue,
+    };
+
+    private static bool IsTooManyPartitions(ClickHouseServerException exception) =>
+        exception.ErrorCode == TooManyParts && exception.Message.Contains("partitions for single INSERT", StringComparison.Ordinal);
+
     /// <summary>Whether a server, or the way there, is at fault.</summary>
     public static bool IsServerFault(Exception exception) => exception
         is NpgsqlException or ClickHouseServerException or HttpRequestException or RedisException
-        or RedisTimeoutException or IOException or SocketException or TimeoutException or OperationCanceledException;
+        or RedisTimeoutException or IOException or SocketException or TimeoutException or OperationCanceledException
+        or SettingLockedException;
 
     /// <summary>Whether a fault is what the server itself answered, so that it is within reach.</summary>
     public static bool IsAnswer(Exception exception) => exception is PostgresException or ClickHouseServerException or RedisServerException;
 
     private static ReplayException Explain(Server server, string operation, Exception exception)
     {
+        if (exception is SettingLockedException locked)
+        {
+            return new ReplayException(
+                ReplayError.SettingLocked,
+                $"{operation} failed: {Describe(exception)} Have the profile set {locked.Name} = '{locked.Wanted}', "
+                    + "or let the user change it, then run the command again.",
+                exception);
+        }
+
+        if (exception is AnswerIncompleteException)
+        {
+            return new ReplayException(
+                ReplayError.AnswerIncomplete,
+                $"{operation} failed: {Describe(exception)} Look for what ends answers on the way: a proxy with a limit of time or size, "
+                    + "a settings profile, a replica that lags behind. Then run the command again.",
+                exception);
+        }
+
         var (error, variable) = server switch
         {
             Server.ClickHouse => (ReplayError.ClickHouseUnavailable, "CLICKHOUSE_URL"),

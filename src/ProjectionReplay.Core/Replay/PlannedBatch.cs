@@ -1,6 +1,7 @@
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Text;
+using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Replay;
@@ -38,22 +39,35 @@ internal sealed record PlannedBatch(IReadOnlyList<AggregateRange> Ranges, int Ag
                 async token =>
                 {
                     listed.RemoveRange(before, listed.Count - before);
+                    var isAtLast = false;
+                    var lastId = Encoding.UTF8.GetBytes(range.LastId);
                     await log.DiscoverAsync(
                         selection,
                         range,
                         (type, id, rowCount) =>
                         {
+                            isAtLast = id.SequenceEqual(lastId);
                             if (!Includes(type, id)) return;
                             var aggregate = new BatchAggregate();
                             aggregate.Start(prefix, id, rowCount, keys);
                             listed.Add(aggregate);
                         },
                         token).ConfigureAwait(false);
+                    if (!isAtLast) await EnsureGoneAsync(log, selection, range, token).ConfigureAwait(false);
                 },
                 cancellationToken).ConfigureAwait(false);
         }
 
         return listed;
+    }
+
+    /// <summary>A list that does not come to the last aggregate of the range is whole only if that is not in the log any more.</summary>
+    private static async Task EnsureGoneAsync(
+        ClickHouseEventLog log, EventSelection selection, AggregateRange range, CancellationToken cancellationToken)
+    {
+        var last = selection with { AggregateIds = [range.LastId], AggregateTypes = [range.AggregateType] };
+        if (await log.FindLastAsync(last, cancellationToken).ConfigureAwait(false) is null) return;
+        throw AnswerIncompleteException.EndsEarly($"it does not come to aggregate '{range.LastId}' of type '{range.AggregateType}'");
     }
 
     /// <summary>Tells aggregates apart by 64 bits, where their ids would take ten times the memory.</summary>
@@ -80,6 +94,7 @@ internal sealed class BatchPlanner(int? aggregatesPerBatch, bool isExact)
     // Where the range in hand ends so far: made a string of when the range does.
     private byte[] _lastId = new byte[256];
     private int _lastIdLength;
+    private string? _lastType;
     private List<AggregateRange> _ranges = [];
     private List<ulong> _members = [];
     private int _aggregatesInBatch;
@@ -117,7 +132,17 @@ internal sealed class BatchPlanner(int? aggregatesPerBatch, bool isExact)
     /// <summary>Ends the last batch.</summary>
     public void Finish()
     {
+        _lastType = _ranges.Count > 0 ? _ranges[^1].AggregateType : _lastType;
         if (_aggregatesInBatch > 0) Cut();
+    }
+
+    /// <summary>Whether the last aggregate is this one, or stands behind it; once <see cref="Finish"/> was called.</summary>
+    public bool HasReached(string aggregateType, string aggregateId)
+    {
+        if (_lastType is not { } lastType) return false;
+        var order = Encoding.UTF8.GetBytes(lastType).AsSpan().SequenceCompareTo(Encoding.UTF8.GetBytes(aggregateType));
+        if (order == 0) order = _lastId.AsSpan(0, _lastIdLength).SequenceCompareTo(Encoding.UTF8.GetBytes(aggregateId));
+        return order >= 0;
     }
 
     private bool IsFull(long nextEvents) => aggregatesPerBatch is { } size

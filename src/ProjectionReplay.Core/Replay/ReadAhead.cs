@@ -53,9 +53,10 @@ internal sealed class ReadAhead(EventSelection selection, StreamReading reading,
                 var prefix = new AggregateKeyPrefix(selection.TenantId, range.AggregateType);
                 var pass = new EventPass(
                     fold, reading.Definition.EventTypes, new FoundAggregates(batch, prefix, found), found.LastEventIds);
-                await query.PassAsync(range, pass, count => addEvents(Count(count)), cancellationToken).ConfigureAwait(false);
+                var isAll = await query.PassAsync(
+                    range, pass, count => addEvents(Count(count)), cancellationToken).ConfigureAwait(false);
                 query.UsedAt = reading.TimeProvider.GetTimestamp();
-                extents.Add(new ReadExtent(range, pass.RowsRead, query.Parts));
+                extents.Add(new ReadExtent(range, pass.RowsRead, isAll ? query.Parts : null));
             }
 
             return new ReadBatch(fold, found, extents, readAt);
@@ -90,15 +91,17 @@ internal sealed class ReadAhead(EventSelection selection, StreamReading reading,
         if (_query is { } query && query.Reaches(index, range.AggregateType) && IsYoung(query)) return query;
         await DisposeAsync().ConfigureAwait(false);
         var (last, lastBatch) = Extend(index, range);
+        var asked = range with { LastId = last.LastId };
+        var askedAt = reading.TimeProvider.GetTimestamp();
         var reader = await reading.EventLog.ReadAsync(
             selection,
-            range with { LastId = last.LastId },
+            asked,
             reading.Definition.Columns,
             reading.Options.StagingGrace,
             reading.Options.BatchSize,
             cancellationToken).ConfigureAwait(false);
         var now = reading.TimeProvider.GetTimestamp();
-        return _query = new Query(reader, range.AggregateType, lastBatch, now) { UsedAt = now };
+        return _query = new Query(reader, reading.Prove(selection), asked, lastBatch, askedAt, now) { UsedAt = now };
     }
 
     private bool IsYoung(Query query) =>
@@ -122,9 +125,11 @@ internal sealed class ReadAhead(EventSelection selection, StreamReading reading,
     }
 
     /// <summary>A query under way, and how far it reaches.</summary>
-    private sealed class Query(EventReader reader, string aggregateType, int lastBatch, long startedAt) : IAsyncDisposable
+    private sealed class Query(
+        EventReader reader, AnswerProof proof, AggregateRange asked, int lastBatch, long askedAt, long startedAt) : IAsyncDisposable
     {
         private bool _isAtEnd;
+        private bool _isAll = true;
 
         public long StartedAt => startedAt;
 
@@ -134,25 +139,39 @@ internal sealed class ReadAhead(EventSelection selection, StreamReading reading,
         /// <summary>When rows were taken last; the reader sees to it.</summary>
         public long UsedAt { get; set; }
 
-        public bool Reaches(int batch, string type) => type == aggregateType && batch <= lastBatch;
+        public bool Reaches(int batch, string type) => type == asked.AggregateType && batch <= lastBatch;
 
         public ValueTask DisposeAsync() => reader.DisposeAsync();
 
         /// <summary>Goes through the rows of the next range.</summary>
-        public async Task PassAsync(AggregateRange range, EventPass pass, Action<long> addEvents, CancellationToken cancellationToken)
+        /// <returns>Whether they are all that the log has by now, as far as the answer's end tells: what is before it is proven.</returns>
+        public async Task<bool> PassAsync(AggregateRange range, EventPass pass, Action<long> addEvents, CancellationToken cancellationToken)
         {
             var (firstId, lastId) = (Encoding.UTF8.GetBytes(range.FirstId), Encoding.UTF8.GetBytes(range.LastId));
             long reported = 0;
             while (true)
             {
-                var isPast = Accept(firstId, lastId, pass);
+                var isPast = false;
+                try
+                {
+                    isPast = Accept(firstId, lastId, pass);
+                }
+                catch (Exception exception) when (EventPass.IsAboutARow(exception))
+                {
+                    await reader.BlameAsync(exception, cancellationToken).ConfigureAwait(false);
+                }
+
                 addEvents(pass.Folded - reported);
                 reported = pass.Folded;
                 if (isPast || _isAtEnd) break;
-                _isAtEnd = !await reader.FillAsync(cancellationToken).ConfigureAwait(false);
+                if (await reader.FillAsync(cancellationToken).ConfigureAwait(false)) continue;
+                _isAll = await proof.ProveAsync(
+                    asked with { FirstId = range.FirstId }, pass.LastId, pass.RowsOfLast, askedAt, cancellationToken).ConfigureAwait(false);
+                _isAtEnd = true;
             }
 
             pass.Finish();
+            return _isAll;
         }
 
         /// <summary>Takes the rows that have arrived. Returns whether one of them is behind the range; it stays where it is.</summary>

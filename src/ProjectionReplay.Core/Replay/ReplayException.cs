@@ -85,4 +85,10 @@ public enum ReplayError
 
     /// <summary>Anything else: a fault of this tool.</summary>
     ReplayFailed,
+
+    /// <summary>ClickHouse, or something on the way, answered with less than there is, and without an error.</summary>
+    AnswerIncomplete,
+
+    /// <summary>The user's settings profile makes answers that cannot be relied on, and does not let that be changed.</summary>
+    SettingLocked,
 }

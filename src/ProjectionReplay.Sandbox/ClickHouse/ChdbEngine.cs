@@ -80,13 +80,16 @@ internal sealed partial class ChdbEngine : IDisposable
         _open.Signal();
     }
 
-    /// <summary>Stops the queries that run with this <c>log_comment</c>; blocks until the engine has noted it.</summary>
-    public void Kill(string logComment)
+    /// <summary>The setting that says whose query it is: one that clients have no use for, as the engine caches no query.</summary>
+    public const string MarkSetting = "query_cache_tag";
+
+    /// <summary>Stops the queries that run with this mark; blocks until the engine has noted it.</summary>
+    public void Kill(string mark)
     {
         var connection = Open();
         try
         {
-            connection.Execute($"KILL QUERY WHERE Settings['log_comment'] = {SqlText.Quote(logComment)} ASYNC");
+            connection.Execute($"KILL QUERY WHERE Settings['{MarkSetting}'] = {SqlText.Quote(mark)} ASYNC");
         }
         catch (ChdbException)
         {

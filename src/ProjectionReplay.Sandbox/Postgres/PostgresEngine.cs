@@ -73,6 +73,7 @@ internal sealed class PostgresEngine : IAsyncDisposable
         var passwordFile = data + ".password";
         await File.WriteAllTextAsync(passwordFile, Password + "\n", cancellationToken);
         account.Own(data);
+        account.Own(passwordFile);
         try
         {
             var (exitCode, output) = await CapturedProcess.RunAsync(

@@ -97,7 +97,7 @@ public sealed class ConnectionDiagnosisTests(TestServers servers) : IClassFixtur
 
         outcome.ShouldBe("Failed", silent, "Connection");
         Assert.Equal(2, outcome.Faults.Count);
-        Assert.True(took < CheckReport.Patience + TimeSpan.FromSeconds(3), $"It took {took.TotalSeconds:0.0} s.");
+        Punctuality.ShouldKeep(CheckReport.Patience + TimeSpan.FromSeconds(3), took);
         link.Restore();
     }
 

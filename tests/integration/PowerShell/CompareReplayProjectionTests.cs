@@ -157,7 +157,7 @@ public sealed class CompareReplayProjectionTests(TestServers servers) : IClassFi
         var (outcome, stopping) = await _session.RunAndStopAsync(
             "Compare-ReplayProjection evaluationState $tenant @urls", output => output.Count > 0, Variables(tenant));
 
-        Assert.InRange(stopping, TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        Punctuality.ShouldKeep(TimeSpan.FromSeconds(2), stopping);
         Assert.InRange(outcome.Output.Count, 1, 199_999);
     }
 

@@ -161,7 +161,7 @@ public sealed class GetReplayMarkerTests(TestServers servers) : IClassFixture<Te
             ("projection", _projection),
             ("link", link.Url));
 
-        Assert.True(stopping < TimeSpan.FromSeconds(2), $"Stopping took {stopping.TotalSeconds:0.0} s.");
+        Punctuality.ShouldKeep(TimeSpan.FromSeconds(2), stopping);
         link.Restore();
     }
 

@@ -192,7 +192,7 @@ public sealed class InvokeProjectionReplayTests(TestServers servers) : IClassFix
             Variables(tenant));
 
         await servers.Redis.KeyDeleteAsync(active);
-        Assert.True(stopping < TimeSpan.FromSeconds(2), $"Stopping took {stopping}.");
+        Punctuality.ShouldKeep(TimeSpan.FromSeconds(2), stopping);
         Assert.Empty(await tenant.MarkersAsync(Projection));
         ShouldHaveCompletedItsProgress(outcome);
     }

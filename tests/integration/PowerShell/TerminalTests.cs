@@ -36,7 +36,7 @@ public sealed class TerminalTests(TestServers servers) : IClassFixture<TestServe
         await terminal.PressAsync("C-c");
         var screen = await terminal.WaitForPromptAsync();
         var stopping = TimeProvider.System.GetElapsedTime(pressed);
-        Assert.True(stopping < TimeSpan.FromSeconds(2), $"Stopping took {stopping}.");
+        Punctuality.ShouldKeep(TimeSpan.FromSeconds(2), stopping);
         Assert.DoesNotContain("Phase", screen, StringComparison.Ordinal);
         Assert.Empty(await tenant.MarkersAsync(Projection));
         Assert.Equal(4, (await tenant.CompletedAsync(Projection)).Count);

@@ -103,10 +103,10 @@ public sealed class RunLockTests(TestServers servers) : IClassFixture<TestServer
     {
         var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
         var value = host is null ? "not ours" : new ReplayLockHolder("run", host, 1, DateTime.UtcNow, DateTime.UtcNow).Serialize();
-        await servers.Redis.StringSetAsync(LockKey(tenant), value, TimeSpan.FromSeconds(3));
+        await servers.Redis.StringSetAsync(LockKey(tenant), value, TimeSpan.FromSeconds(8));
 
         var outcome = await ReplayOutcome.RunAsync(
-            servers, Evaluations, tenant, new ReplayOptions { LockExpiry = TimeSpan.FromSeconds(30) });
+            servers, Evaluations, tenant, new ReplayOptions { LockExpiry = TimeSpan.FromMinutes(1) });
 
         Assert.Contains(host ?? "unknown", Assert.Single(outcome.ShouldSucceed().Warnings), StringComparison.Ordinal);
     }

@@ -168,9 +168,9 @@ public sealed class ShardLockTests(TestServers servers) : IClassFixture<TestServ
         await servers.Redis.StringSetAsync(
             scope.Key,
             new ReplayLockHolder("run", "another-host", 1, DateTime.UtcNow, DateTime.UtcNow).Serialize(),
-            TimeSpan.FromSeconds(2));
+            TimeSpan.FromSeconds(8));
 
-        var outcome = await RunAsync(tenant, shard: null, new ReplayOptions { LockExpiry = TimeSpan.FromSeconds(30) });
+        var outcome = await RunAsync(tenant, shard: null, new ReplayOptions { LockExpiry = TimeSpan.FromMinutes(1) });
 
         var warning = Assert.Single(outcome.ShouldSucceed().Warnings);
         Assert.Contains("another-host", warning, StringComparison.Ordinal);

@@ -17,6 +17,9 @@ internal static class FaultSchedule
     /// <summary>Kills, and as many cuts, beside live handlers, in a normal run: one each for rows and for counters.</summary>
     public const int Live = 2;
 
+    /// <summary>Answers that go wrong, ten each, in a normal run.</summary>
+    public const int Answers = 30;
+
     /// <summary>The seeds of one kind of schedule.</summary>
     /// <param name="normally">How many there are in a normal run.</param>
     /// <param name="percent">Their part of another number of schedules.</param>

@@ -16,6 +16,9 @@ internal sealed class Terminal : IAsyncDisposable
     private const int ManyColumns = 220;
     private const int Rows = 50;
 
+    /// <summary>Not pwsh's own, which has the folder in it: that may be long, or have other names.</summary>
+    private const string Prompt = "PS>";
+
     // A busy machine takes its time to start a shell within the shell.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
@@ -43,7 +46,8 @@ internal sealed class Terminal : IAsyncDisposable
         // The history of whoever runs the tests is neither read nor written; nor is anything on the screen that nobody typed.
         var (command, path) = PowerShellTool.PutOnPath(terminal.Location);
         await terminal.BeginAsync(
-            [command, "-NoLogo", "-NoProfile"], [("XDG_DATA_HOME", $"{terminal.Location.FullName}/data"), ("PATH", path), .. environment]);
+            [command, "-NoLogo", "-NoProfile", "-NoExit", "-Command", $"function prompt {{ '{Prompt} ' }}"],
+            [("XDG_DATA_HOME", $"{terminal.Location.FullName}/data"), ("PATH", path), .. environment]);
         await terminal.WaitForPromptAsync();
         await terminal.StartAsync("Set-PSReadLineOption -PredictionSource None");
         await terminal.WaitForPromptAsync();
@@ -104,7 +108,7 @@ internal sealed class Terminal : IAsyncDisposable
 
     /// <summary>Waits until pwsh waits for a command, with nothing typed yet and nothing else on that line.</summary>
     public Task<string> WaitForPromptAsync() =>
-        WaitForAsync(screen => screen.TrimEnd().Split('\n')[^1].Trim() == $"PS {Location.FullName}>", "a whole prompt");
+        WaitForAsync(screen => screen.TrimEnd().Split('\n')[^1].Trim() == Prompt, "a whole prompt");
 
     /// <summary>Waits for a screen.</summary>
     public Task<string> WaitForAsync(Func<string, bool> isThere, string what) =>

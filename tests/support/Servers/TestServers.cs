@@ -15,7 +15,7 @@ namespace ProjectionReplay.Servers;
 /// </summary>
 public sealed class TestServers : IAsyncLifetime
 {
-    private readonly HttpClient _http = new();
+    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false });
     private readonly string _database = $"test_{Guid.NewGuid():N}";
     private TestEngines _engines = null!;
     private Uri _clickHouse = null!;
@@ -41,6 +41,7 @@ public sealed class TestServers : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
+        Punctuality.Watch();
         _engines = await TestEngines.SharedAsync();
         _redisDatabase = _engines.TakeRedisDatabase();
         (ClickHouseUrl, RedisUrl, DatabaseUrl) = (

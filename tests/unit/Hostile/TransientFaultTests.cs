@@ -25,7 +25,8 @@ public sealed class TransientFaultTests
         new RedisTimeoutException(CommandFlags.None, "Timeout awaiting response.", CommandStatus.Sent),
         new HttpRequestException("Connection refused", new SocketException((int)SocketError.ConnectionRefused)),
         new HttpRequestException("Bad gateway", null, System.Net.HttpStatusCode.BadGateway),
-        ClickHouseServerException.FromServerResponse("<html>502 Bad Gateway</html>", "SELECT 1"),
+        ClickHouseServerException.FromServerResponse("Code: 241. DB::Exception: Memory limit exceeded.", "SELECT 1"),
+        ClickHouseServerException.FromServerResponse("Code: 252. DB::Exception: Too many parts (3000).", "SELECT 1"),
         new IOException("The answer broke off."),
         new TimeoutException("Too late."),
     ];
@@ -43,6 +44,9 @@ public sealed class TransientFaultTests
         new RedisConnectionException(
             ConnectionFailureType.AuthenticationFailure, CommandFlags.None, "The password is wrong.", null, CommandStatus.Unknown),
         new HttpRequestException("Unauthorized", null, System.Net.HttpStatusCode.Unauthorized),
+        new HttpRequestException("Request-URI Too Large", null, System.Net.HttpStatusCode.RequestUriTooLong),
+        ClickHouseServerException.FromServerResponse(
+            "Code: 252. DB::Exception: Too many partitions for single INSERT block (more than 100).", "SELECT 1"),
         ClickHouseServerException.FromServerResponse(
             "Code: 516. DB::Exception: default: Authentication failed. (AUTHENTICATION_FAILED)", "SELECT 1"),
     ];

@@ -33,6 +33,7 @@ public sealed partial class WorkflowTests
         Assert.Equal("read", (string?)root["permissions"]["contents"]);
         var jobs = (YamlMappingNode)root["jobs"];
         Assert.NotEmpty(jobs.Children);
+        Assert.All(jobs.Children.Values, job => ShouldBeAbleToFail((YamlMappingNode)job));
         foreach (var step in jobs.Children.Values.SelectMany(job => (YamlSequenceNode)job["steps"]).Cast<YamlMappingNode>())
         {
             if (step.Children.TryGetValue("uses", out var action))
@@ -74,6 +75,24 @@ public sealed partial class WorkflowTests
     {
         Assert.Equal([command], CommandsOf(written));
         Assert.Equal([command], CommandsOf($"Run `{written}` now."));
+    }
+
+    /// <summary>No job may be let off, and what goes without a build comes after one.</summary>
+    private static void ShouldBeAbleToFail(YamlMappingNode job)
+    {
+        string[] jobKeys = ["strategy", "runs-on", "timeout-minutes", "services", "env", "steps"];
+        string[] stepKeys = ["uses", "with", "run", "if"];
+        Assert.All(job.Children.Keys, key => Assert.Contains((string)key!, jobKeys));
+        var isBuilt = false;
+        foreach (var step in ((YamlSequenceNode)job["steps"]).Cast<YamlMappingNode>())
+        {
+            Assert.All(step.Children.Keys, key => Assert.Contains((string)key!, stepKeys));
+            var condition = step.Children.TryGetValue("if", out var written) ? (string)written! : "matrix.";
+            Assert.StartsWith("matrix.", condition, StringComparison.Ordinal);
+            var command = step.Children.TryGetValue("run", out var run) ? (string)run! : "";
+            Assert.True(isBuilt || !command.Contains("--no-build", StringComparison.Ordinal), $"'{command}' comes before a build.");
+            isBuilt |= command == "dotnet build";
+        }
     }
 
     private static YamlMappingNode Read(string file)

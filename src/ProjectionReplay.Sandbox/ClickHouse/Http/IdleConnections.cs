@@ -11,6 +11,10 @@ internal sealed class IdleConnections(ChdbEngine engine) : IDisposable
 
     // The one used last is at the end; what is not asked for again moves to the front and goes.
     private readonly List<Idle> _idle = new(Most + 1);
+    private long _generation;
+
+    /// <summary>Which connections may be given back: those that were opened, or taken, since <see cref="Clear"/>.</summary>
+    public long Generation => Interlocked.Read(ref _generation);
 
     /// <summary>A connection that was set up in this way, or null; it is the caller's until it is given back.</summary>
     public Idle? Take(string setUp)
@@ -26,24 +30,34 @@ internal sealed class IdleConnections(ChdbEngine engine) : IDisposable
         }
     }
 
-    /// <summary>Keeps a connection; may close the one that was idle for longest.</summary>
-    public void Return(Idle connection)
+    /// <summary>Keeps a connection of a generation, or closes it; may close the one that was idle for longest.</summary>
+    public void Return(Idle connection, long generation)
     {
-        ChdbConnection? oldest = null;
+        ChdbConnection? surplus = null;
         lock (_idle)
         {
-            _idle.Add(connection);
-            if (_idle.Count > Most)
+            if (generation != _generation)
             {
-                oldest = _idle[0].Connection;
-                _idle.RemoveAt(0);
+                surplus = connection.Connection;
+            }
+            else
+            {
+                _idle.Add(connection);
+                if (_idle.Count > Most)
+                {
+                    surplus = _idle[0].Connection;
+                    _idle.RemoveAt(0);
+                }
             }
         }
-        if (oldest is not null)
-            engine.Close(oldest);
+        if (surplus is not null)
+            engine.Close(surplus);
     }
 
-    /// <summary>Closes all of them: after a statement that may have changed what they rest on, such as their database.</summary>
+    /// <summary>
+    /// Closes all of them, and those that are in use once they are given back: after a statement that may have changed what
+    /// they rest on, such as their database.
+    /// </summary>
     public void Clear()
     {
         Idle[] all;
@@ -51,6 +65,7 @@ internal sealed class IdleConnections(ChdbEngine engine) : IDisposable
         {
             all = [.. _idle];
             _idle.Clear();
+            _generation++;
         }
         foreach (var idle in all)
             engine.Close(idle.Connection);
@@ -60,6 +75,6 @@ internal sealed class IdleConnections(ChdbEngine engine) : IDisposable
 
     /// <param name="Connection">Used by nobody else meanwhile.</param>
     /// <param name="SetUp">Its database and settings, as one text.</param>
-    /// <param name="Mark">Its <c>log_comment</c>, by which its query can be stopped.</param>
+    /// <param name="Mark">By which its query can be stopped.</param>
     internal sealed record Idle(ChdbConnection Connection, string SetUp, string Mark);
 }

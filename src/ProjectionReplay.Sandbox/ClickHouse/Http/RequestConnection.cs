@@ -12,6 +12,8 @@ internal sealed partial class RequestConnection : IDisposable
     private readonly IdleConnections _idle;
     private readonly ClickHouseRequest _request;
     private readonly string _setUp;
+    private readonly long _generation;
+    private readonly List<string> _takenFromSession = [];
     private readonly string _mark;
 
     /// <summary>Blocks for a millisecond or two, when no connection of this kind is idle.</summary>
@@ -20,20 +22,23 @@ internal sealed partial class RequestConnection : IDisposable
     {
         (_engine, _sessions, _idle, _request) = (engine, sessions, idle, request);
         var settings = Settings();
-        _setUp = $"{request.Database}\0{request.Settings.GetValueOrDefault("log_comment")}\0{settings}";
+        _setUp = $"{request.Database}\0{settings}";
+        _generation = idle.Generation;
         if (request.SessionId is null && idle.Take(_setUp) is { } warm)
         {
             (Connection, _mark) = (warm.Connection, warm.Mark);
             return;
         }
 
-        _mark = request.Settings.GetValueOrDefault("log_comment") ?? "request-" + Guid.NewGuid().ToString("N");
+        _mark = Guid.NewGuid().ToString("N");
         Connection = request.SessionId is { } id ? sessions.Take(id, request.SessionCheck) : engine.Open();
         try
         {
+            if (request.SessionId is not null)
+                _takenFromSession = SessionState();
             if (request.Database is { } database)
                 Connection.Execute("USE " + SqlText.Identifier(database));
-            Connection.Execute($"SET log_comment = {SqlText.Quote(_mark)}, {settings}");
+            Connection.Execute($"SET {settings}, {ChdbEngine.MarkSetting} = {SqlText.Quote(_mark)}");
         }
         catch
         {
@@ -55,7 +60,7 @@ internal sealed partial class RequestConnection : IDisposable
         if (_request.SessionId is { } id)
             LeaveSession(id);
         else if (IsUnchanged)
-            _idle.Return(new(Connection, _setUp, _mark));
+            _idle.Return(new(Connection, _setUp, _mark), _generation);
         else
             _engine.Close(Connection);
 
@@ -69,14 +74,31 @@ internal sealed partial class RequestConnection : IDisposable
     {
         try
         {
-            if (_request.Settings.Count > 0)
-                Connection.Execute("SET " + string.Join(", ", _request.Settings.Keys.Select(name => name + " = DEFAULT")));
+            foreach (var statement in _takenFromSession)
+                Connection.Execute(statement);
         }
         catch (ChdbException)
         {
-            // A setting that could not be set cannot be reset either.
+            // The session's database was dropped meanwhile, or it is read-only by now.
         }
         _sessions.Return(id);
+    }
+
+    /// <summary>Statements that give the session back what this request sets for itself alone.</summary>
+    private List<string> SessionState()
+    {
+        var statements = new List<string>();
+        if (_request.Database is not null)
+            statements.Add("USE " + SqlText.Identifier(Ask("SELECT currentDatabase()")));
+        foreach (var name in _request.Settings.Keys)
+            statements.Add($"SET {name} = " + SqlText.Quote(Ask($"SELECT value FROM system.settings WHERE name = {SqlText.Quote(name)}")));
+        return statements;
+
+        string Ask(string sql)
+        {
+            using var answer = Connection.Query(Encoding.UTF8.GetBytes(sql), "TabSeparatedRaw");
+            return Encoding.UTF8.GetString(answer.Data).TrimEnd('\n');
+        }
     }
 
     private string Settings()
@@ -89,7 +111,7 @@ internal sealed partial class RequestConnection : IDisposable
         {
             if (!SettingName().IsMatch(name))
                 throw new ChdbException($"Code: 115. DB::Exception: Unknown setting '{name}'. (UNKNOWN_SETTING)");
-            if (!string.Equals(name, "log_comment", StringComparison.Ordinal))
+            if (!string.Equals(name, ChdbEngine.MarkSetting, StringComparison.Ordinal))
                 sql.Append(", ").Append(name).Append(" = ").Append(SqlText.Quote(value));
         }
         return sql.ToString();

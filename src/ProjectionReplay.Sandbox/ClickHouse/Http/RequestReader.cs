@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.WebUtilities;
 using ZstdSharp;
 
 namespace ProjectionReplay.Sandbox.ClickHouse.Http;
@@ -24,8 +25,10 @@ internal static class RequestReader
 
         var request = new ClickHouseRequest { Body = http.Body };
         ApplyHeaders(request, http.Headers);
-        foreach (var (name, values) in http.Query)
-            request.Apply(name, values[^1] ?? "");
+
+        // Not http.Query, for which a and A are one.
+        foreach (var pair in new QueryStringEnumerable(http.QueryString.Value))
+            request.Apply(pair.DecodeName().ToString(), pair.DecodeValue().ToString());
 
         // Only multipart is a form here: curl -d sends a form content type with plain SQL.
         if (http.ContentType?.StartsWith("multipart/form-data", StringComparison.OrdinalIgnoreCase) == true)

@@ -45,8 +45,13 @@ internal sealed record SqlStatement(
     private static SqlStatement ParseQuery(SqlStatementKind kind, ref SqlLexer lexer)
     {
         string? format = null;
+        var isOver = false;
         while (lexer.Next())
         {
+            // What a second one does would stay in the connection.
+            if (isOver)
+                throw new ChdbException("Code: 62. DB::Exception: Multi-statements are not allowed. (SYNTAX_ERROR)");
+            isOver = lexer.IsSymbol(';') && lexer.Depth == 0;
             if (lexer.IsWord("INTO") && lexer.Depth == 0)
                 kind = SqlStatementKind.Other; // INTO OUTFILE
             if (!lexer.IsWord("FORMAT") || lexer.Depth != 0)
@@ -57,6 +62,7 @@ internal sealed record SqlStatement(
             var name = lexer.Kind == SqlTokenKind.Word ? Encoding.ASCII.GetString(lexer.Token) : null;
             if (!lexer.Next() || lexer.IsSymbol(';') || lexer.IsWord("SETTINGS"))
                 format = name;
+            isOver = lexer.IsSymbol(';') && lexer.Depth == 0;
         }
         return new SqlStatement(kind, format);
     }

@@ -1,0 +1,69 @@
+namespace ProjectionReplay.ClickHouse;
+
+/// <summary>
+/// The settings that a query goes by. A user's profile may have others, with which an answer ends early or rows go astray
+/// without an error: those are pinned for each query. What is only about speed is asked for where the user may.
+/// </summary>
+internal static class QuerySettings
+{
+    /// <summary>Of each query, whatever a profile has: an answer is whole and of now, or an error.</summary>
+    public static readonly IReadOnlyList<(string Name, string Value)> Reading =
+    [
+        // Where a limit is passed: throw, and not "break" or "any", which end the answer there.
+        ("timeout_overflow_mode", "throw"),
+        ("timeout_overflow_mode_leaf", "throw"),
+        ("read_overflow_mode", "throw"),
+        ("read_overflow_mode_leaf", "throw"),
+        ("result_overflow_mode", "throw"),
+        ("group_by_overflow_mode", "throw"),
+        ("sort_overflow_mode", "throw"),
+        ("distinct_overflow_mode", "throw"),
+        ("set_overflow_mode", "throw"),
+        ("join_overflow_mode", "throw"),
+        ("transfer_overflow_mode", "throw"),
+
+        // What leaves out rows of every answer.
+        ("limit", "0"),
+        ("offset", "0"),
+        ("additional_table_filters", "{}"),
+        ("additional_result_filter", ""),
+        ("skip_unavailable_shards", "0"),
+        ("ignore_cold_parts_seconds", "0"),
+        ("prefer_warmed_unmerged_parts_seconds", "0"),
+        ("apply_deleted_mask", "1"),
+
+        // What answers with something else than the table holds now, or in another shape.
+        ("use_query_cache", "0"),
+        ("empty_result_for_aggregation_by_empty_set", "0"),
+        ("aggregate_functions_null_for_empty", "0"),
+        ("enable_parallel_replicas", "0"),
+        ("send_progress_in_http_headers", "0"),
+        ("extremes", "0"),
+
+        // What takes rows of one key for different ones where they stand in different partitions.
+        ("do_not_merge_across_partitions_select_final", "0"),
+    ];
+
+    /// <summary>Of each insert: its rows are stored when it is answered, or it is an error.</summary>
+    public static readonly IReadOnlyList<(string Name, string Value)> Writing =
+    [
+        ("timeout_overflow_mode", "throw"),
+        ("read_overflow_mode", "throw"),
+        ("send_progress_in_http_headers", "0"),
+        ("async_insert", "0"),
+        ("insert_deduplicate", "0"),
+        ("distributed_foreground_insert", "1"),
+        ("insert_distributed_sync", "1"),
+        ("input_format_allow_errors_num", "0"),
+        ("input_format_allow_errors_ratio", "0"),
+        ("materialized_views_ignore_errors", "0"),
+    ];
+
+    /// <summary>Asks for the values of the user's profile: name, value and 1 where the user may not change it.</summary>
+    public static string ProfileSql { get; } = $"""
+        SELECT name, value, toString(readonly)
+        FROM system.settings
+        WHERE name IN ({string.Join(", ", Reading.Concat(Writing).Select(setting => setting.Name).Append("readonly")
+            .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(ClickHouseDatabase.Literal))})
+        """;
+}

@@ -1,0 +1,58 @@
+namespace ProjectionReplay.ClickHouse;
+
+/// <summary>What the settings profile of a ClickHouse user makes of the settings that queries rely on. Immutable.</summary>
+internal sealed class ServerProfile
+{
+    private readonly Dictionary<string, (string Value, bool IsLocked)> _found = new(StringComparer.Ordinal);
+
+    /// <param name="rows">The answer to <see cref="QuerySettings.ProfileSql"/>.</param>
+    /// <exception cref="AnswerIncompleteException">The server tells nothing of its settings.</exception>
+    public ServerProfile(IReadOnlyList<string[]> rows)
+    {
+        if (rows.Count == 0)
+        {
+            throw new AnswerIncompleteException("ClickHouse does not tell the settings that it goes by (table system.settings).");
+        }
+
+        foreach (var row in rows) _found[row[0]] = (row[1], row[2] == "1");
+        MayChangeSettings = !_found.TryGetValue("readonly", out var mode) || mode.Value != "1";
+    }
+
+    /// <summary>Whether the user may send settings with a query at all: not under <c>readonly = 1</c>.</summary>
+    public bool MayChangeSettings { get; }
+
+    /// <summary>Settings to send with a query: those that the server knows, and that the profile has otherwise.</summary>
+    /// <exception cref="SettingLockedException">The profile has one of them otherwise, and the user may not change it.</exception>
+    public Dictionary<string, string> ToSend(IReadOnlyList<(string Name, string Value)> wanted)
+    {
+        var send = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, value) in wanted)
+        {
+            if (!_found.TryGetValue(name, out var profile) || AreSame(profile.Value, value)) continue;
+            if (profile.IsLocked || !MayChangeSettings) throw new SettingLockedException(name, profile.Value, value);
+            send[name] = value;
+        }
+
+        return send;
+    }
+
+    /// <summary>Servers write a flag as 0 or as false, and a number with a fraction or without.</summary>
+    private static bool AreSame(string found, string wanted) => found == wanted || wanted switch
+    {
+        "0" => found is "false" or "0.0",
+        "1" => found is "true" or "1.0",
+        _ => false,
+    };
+}
+
+/// <summary>A user's settings profile makes answers that cannot be relied on, and does not let that be changed.</summary>
+internal sealed class SettingLockedException(string name, string found, string wanted) : Exception(
+    $"The settings profile of the ClickHouse user has {name} = '{found}' and does not let it be changed: "
+        + "answers may end early, or rows be lost, without an error.")
+{
+    /// <summary>The setting.</summary>
+    public string Name => name;
+
+    /// <summary>The value that it has to have.</summary>
+    public string Wanted => wanted;
+}
