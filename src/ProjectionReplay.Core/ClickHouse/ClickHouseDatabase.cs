@@ -35,8 +35,15 @@ public sealed class ClickHouseDatabase : IDisposable
     {
         _http = ServerAnswers.CreateClient(settings.Timeout);
 
-        // Parameters in the body: a proxy would refuse a URL that is as long as they may be.
-        _client = new ClickHouseClient(new ClickHouseClientSettings(settings) { HttpClient = _http, UseFormDataParameters = true });
+        // Parameters in the body: a proxy would refuse a URL that is as long as they may be. And no settings for JSON columns,
+        // which are not read, and which a user with readonly = 1 may not send.
+        _client = new ClickHouseClient(new ClickHouseClientSettings(settings)
+        {
+            HttpClient = _http,
+            UseFormDataParameters = true,
+            JsonReadMode = JsonReadMode.None,
+            JsonWriteMode = JsonWriteMode.None,
+        });
     }
 
     /// <summary>Runs a query and hands over its answer, to be read row by row as it arrives.</summary>
@@ -77,10 +84,8 @@ public sealed class ClickHouseDatabase : IDisposable
             });
         }
 
-        if (profile is not null)
-        {
-            foreach (var (name, value) in profile.ToSend(QuerySettings.Reading)) command.CustomSettings[name] = value;
-        }
+        var settings = profile?.ToSend(QuerySettings.Reading) ?? QuerySettings.Always.ToDictionary(StringComparer.Ordinal);
+        foreach (var (name, value) in settings) command.CustomSettings[name] = value;
 
         if (mayChangeSettings && query.MaxBlockRows is { } rows) command.CustomSettings["max_block_size"] = rows;
 
@@ -122,7 +127,11 @@ public sealed class ClickHouseDatabase : IDisposable
         var sql = $"INSERT INTO {Quote(table)} ({names}) SETTINGS optimize_on_insert = 0 {source}FORMAT RowBinary";
         var profile = await LookAtProfileAsync(cancellationToken).ConfigureAwait(false);
         var settings = new Dictionary<string, object>(StringComparer.Ordinal);
-        foreach (var (name, value) in profile.ToSend(QuerySettings.Writing)) settings[name] = value;
+
+        // Who may change no setting may not insert either, and the server says so best.
+        var pinned = profile.MayChangeSettings ? profile.ToSend(QuerySettings.Writing) : [];
+        foreach (var (name, value) in pinned) settings[name] = value;
+        if (profile.MaySend(QuerySettings.InsertName)) settings[QuerySettings.InsertName] = Guid.NewGuid().ToString("N");
         using var response = await _client.PostStreamAsync(
             sql, writeRows, isCompressed: false, cancellationToken, new QueryOptions { CustomSettings = settings }).ConfigureAwait(false);
 
@@ -183,6 +192,12 @@ public sealed class ClickHouseDatabase : IDisposable
             _client = new ClickHouseClient(new ClickHouseClientSettings(old.Settings) { UseCompression = false });
             old.Dispose();
             return await AskAsync().ConfigureAwait(false);
+        }
+        catch (AnswerIncompleteException exception)
+        {
+            throw new AnswerIncompleteException(
+                "ClickHouse does not tell the settings that it goes by (table system.settings): the user's profile may filter all answers.",
+                exception);
         }
 
         async Task<IReadOnlyList<string[]>> AskAsync() => await ReadTextsAsync(

@@ -6,6 +6,12 @@ namespace ProjectionReplay.ClickHouse;
 /// </summary>
 internal static class QuerySettings
 {
+    /// <summary>
+    /// Of each query, asked or not: a profile that has them leaves out rows of every answer, and a query that looks for them is
+    /// told nothing of it.
+    /// </summary>
+    public static readonly IReadOnlyList<(string Name, string Value)> Always = [("limit", "0"), ("offset", "0")];
+
     /// <summary>Of each query, whatever a profile has: an answer is whole and of now, or an error.</summary>
     public static readonly IReadOnlyList<(string Name, string Value)> Reading =
     [
@@ -23,8 +29,6 @@ internal static class QuerySettings
         ("transfer_overflow_mode", "throw"),
 
         // What leaves out rows of every answer.
-        ("limit", "0"),
-        ("offset", "0"),
         ("additional_table_filters", "{}"),
         ("additional_result_filter", ""),
         ("skip_unavailable_shards", "0"),
@@ -52,6 +56,8 @@ internal static class QuerySettings
         ("send_progress_in_http_headers", "0"),
         ("async_insert", "0"),
         ("insert_deduplicate", "0"),
+        ("deduplicate_insert", "disable"),
+        ("deduplicate_insert_select", "disable"),
         ("distributed_foreground_insert", "1"),
         ("insert_distributed_sync", "1"),
         ("input_format_allow_errors_num", "0"),
@@ -59,11 +65,17 @@ internal static class QuerySettings
         ("materialized_views_ignore_errors", "0"),
     ];
 
+    /// <summary>
+    /// Names an insert. A table may drop a block that it has had before, also where the settings above do not reach: not one
+    /// of another name.
+    /// </summary>
+    public const string InsertName = "insert_deduplication_token";
+
     /// <summary>Asks for the values of the user's profile: name, value and 1 where the user may not change it.</summary>
     public static string ProfileSql { get; } = $"""
         SELECT name, value, toString(readonly)
         FROM system.settings
-        WHERE name IN ({string.Join(", ", Reading.Concat(Writing).Select(setting => setting.Name).Append("readonly")
+        WHERE name IN ({string.Join(", ", Reading.Concat(Writing).Select(setting => setting.Name).Append("readonly").Append(InsertName)
             .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(ClickHouseDatabase.Literal))})
         """;
 }

@@ -21,11 +21,19 @@ internal sealed class ServerProfile
     /// <summary>Whether the user may send settings with a query at all: not under <c>readonly = 1</c>.</summary>
     public bool MayChangeSettings { get; }
 
+    /// <summary>Whether a setting is known to the server, and may be sent.</summary>
+    public bool MaySend(string name) => MayChangeSettings && _found.TryGetValue(name, out var profile) && !profile.IsLocked;
+
     /// <summary>Settings to send with a query: those that the server knows, and that the profile has otherwise.</summary>
     /// <exception cref="SettingLockedException">The profile has one of them otherwise, and the user may not change it.</exception>
     public Dictionary<string, string> ToSend(IReadOnlyList<(string Name, string Value)> wanted)
     {
         var send = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (MayChangeSettings)
+        {
+            foreach (var (name, value) in QuerySettings.Always) send[name] = value;
+        }
+
         foreach (var (name, value) in wanted)
         {
             if (!_found.TryGetValue(name, out var profile) || AreSame(profile.Value, value)) continue;

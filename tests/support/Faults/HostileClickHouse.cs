@@ -14,7 +14,7 @@ using ProjectionReplay.Configuration;
 namespace ProjectionReplay.Faults;
 
 /// <summary>What becomes of an answer.</summary>
-internal enum AnswerFault
+public enum AnswerFault
 {
     /// <summary>It ends, well formed, where the fault is: a proxy with a limit, an overflow mode of "break".</summary>
     EndsEarly,
@@ -145,7 +145,10 @@ internal sealed class HostileClickHouse : IAsyncDisposable
         {
             context.Response.Headers["X-ClickHouse-Exception-Code"] = "164";
             await RefuseAsync(
-                context, 500, "Code: 164. DB::Exception: Cannot modify a setting in readonly mode. (READONLY) (version 25.8.1.1)\n", null);
+                context,
+                500,
+                $"Code: 164. DB::Exception: Cannot modify '{sent.Find(IsChange)}' setting in readonly mode. (READONLY) (version 25.8.1.1)\n",
+                null);
             return;
         }
 
@@ -159,8 +162,13 @@ internal sealed class HostileClickHouse : IAsyncDisposable
 
         await ForwardAsync(context, target, body, plan);
 
-        bool IsChange(string name) =>
-            name != "enable_http_compression" || context.Request.Query[name] is not ["0" or "false"];
+        // To send what a setting is already is no change.
+        bool IsChange(string name) => name switch
+        {
+            "enable_http_compression" => context.Request.Query[name] is not ["0" or "false"],
+            "limit" or "offset" => context.Request.Query[name] != Profile.GetValueOrDefault(name, "0"),
+            _ => true,
+        };
     }
 
     private async Task ForwardAsync(HttpContext context, string target, byte[] body, AnswerPlan? plan)
