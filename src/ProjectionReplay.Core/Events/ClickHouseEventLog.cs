@@ -51,6 +51,21 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
     public async Task CheckAsync(CancellationToken cancellationToken) =>
         (await InspectAsync(cancellationToken).ConfigureAwait(false)).Require();
 
+    /// <summary>Whether the table has a TTL, so that its older rows go by themselves.</summary>
+    public async Task<bool> HasTimeToLiveAsync(CancellationToken cancellationToken)
+    {
+        var rows = await database.QueryTextsAsync(
+            """
+            SELECT engine_full
+            FROM system.tables
+            WHERE database = currentDatabase() AND name = {table:String} AND position(engine_full, ' TTL ') > 0
+            """,
+            [new("table", "String", TableName)],
+            columns: 1,
+            cancellationToken).ConfigureAwait(false);
+        return rows.Count > 0;
+    }
+
     /// <summary>Whether a tenant has any event of the selection's types, whenever it was. Reads until it finds one.</summary>
     public async Task<bool> HasEventsAsync(EventSelection selection, CancellationToken cancellationToken)
     {

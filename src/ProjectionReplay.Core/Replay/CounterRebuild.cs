@@ -33,7 +33,12 @@ internal sealed class CounterRebuild(BatchContext context)
             "Looking for the first event",
             token => context.Servers.EventLog.FindFirstTimestampAsync(context.Selection, token),
             cancellationToken).ConfigureAwait(false);
-        if (first is not { } timestamp || context.Request.Since <= timestamp) return;
+        if (first is not { } timestamp || context.Request.Since <= timestamp)
+        {
+            await RefuseLossAsync(cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
         throw new ReplayException(
             ReplayError.RebuildNotPossible,
             string.Create(
@@ -41,6 +46,51 @@ internal sealed class CounterRebuild(BatchContext context)
                 $"A rebuild deletes all counters of tenant '{context.Request.TenantId}', so it must find all of its aggregates: "
                     + $"the first event is of {timestamp.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, before the start date. "
                     + $"Give -Since {timestamp.UtcDateTime:yyyy-MM-dd} or earlier."));
+    }
+
+    /// <summary>Compares what is stored with what the log has. Null when the store does not know what it holds.</summary>
+    public static async Task<RebuildOutlook?> LookAsync(
+        IProjectionRun projection,
+        EventSelection selection,
+        ClickHouseEventLog log,
+        FaultPolicy faults,
+        Server storeServer,
+        CancellationToken cancellationToken)
+    {
+        // In this order: what comes to both meanwhile is not missed in the log.
+        var holdings = await faults.CallAsync(
+            storeServer, "Counting what is stored", token => projection.FindHoldingsAsync(selection.TenantId, token), cancellationToken)
+            .ConfigureAwait(false);
+        if (holdings is not { } found) return null;
+        var first = await faults.CallAsync(
+            Server.ClickHouse,
+            "Looking for the first event",
+            token => log.FindFirstTimestampAsync(selection, token),
+            cancellationToken).ConfigureAwait(false);
+        var events = await faults.CallAsync(
+            Server.ClickHouse, "Counting events", token => log.CountRowsAsync(selection, token), cancellationToken).ConfigureAwait(false);
+        var expires = await faults.CallAsync(
+            Server.ClickHouse, "Looking at the event log", log.HasTimeToLiveAsync, cancellationToken).ConfigureAwait(false);
+        return RebuildOutlook.Of(found, events, first, expires);
+    }
+
+    /// <summary>Once more, under the lock, and before anything is marked.</summary>
+    private async Task RefuseLossAsync(CancellationToken cancellationToken)
+    {
+        if (context.Request.AllowsLoss) return;
+        var outlook = await LookAsync(
+            context.Projection,
+            context.Selection,
+            context.Servers.EventLog,
+            context.Faults,
+            context.StoreServer,
+            cancellationToken).ConfigureAwait(false);
+        if (outlook is not { IsLossy: true }) return;
+        throw new ReplayException(
+            ReplayError.RebuildNotPossible,
+            $"A rebuild would delete counts of tenant '{context.Request.TenantId}' that the event log cannot give back: "
+                + $"its older events were removed, or have expired. {outlook} Nothing was changed. "
+                + "Keep the counters as they are; or give -Rebuild -Force, if they may lose what is not in the log.");
     }
 
     /// <summary>Marks all aggregates, waits for the live jobs at work, and deletes the old rows.</summary>

@@ -21,6 +21,9 @@ internal interface IProjectionRun
     Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(
         IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken);
 
+    /// <summary>What is stored for a tenant: see <see cref="IProjectionStore{TState}.FindHoldingsAsync"/>.</summary>
+    Task<CounterHoldings?> FindHoldingsAsync(string tenantId, CancellationToken cancellationToken);
+
     /// <summary>Deletes all that is stored for a tenant: see <see cref="IProjectionStore{TState}.EmptyAsync"/>.</summary>
     Task<bool> EmptyAsync(
         string tenantId, Func<CancellationToken, Task<IReadOnlyList<AggregateKey>?>> findAll, CancellationToken cancellationToken);
@@ -66,6 +69,9 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
     public Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(
         IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken) =>
         store.FindReplayedAsync(aggregates, cancellationToken);
+
+    public Task<CounterHoldings?> FindHoldingsAsync(string tenantId, CancellationToken cancellationToken) =>
+        store.FindHoldingsAsync(tenantId, cancellationToken);
 
     public Task<bool> EmptyAsync(
         string tenantId, Func<CancellationToken, Task<IReadOnlyList<AggregateKey>?>> findAll, CancellationToken cancellationToken) =>

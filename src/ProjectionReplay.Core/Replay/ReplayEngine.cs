@@ -76,6 +76,15 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
                 await messages.SendAsync(new ReplayWarningMessage(missing), cancellationToken).ConfigureAwait(false);
             }
 
+            var outlook = request.IsRebuild && projection is not null
+                ? await CounterRebuild.LookAsync(
+                    projection,
+                    selection,
+                    servers.EventLog,
+                    faults,
+                    definition.Store == ProjectionStoreKind.Postgres ? Server.Postgres : Server.ClickHouse,
+                    cancellationToken).ConfigureAwait(false)
+                : null;
             var previous = new PreviousRun(new ReplayMarkers(servers.Redis, definition.Name), discovery.Keys, discovery.TenantKeys);
             var (completed, stale) = await faults.CallAsync(
                 Server.Redis, "Looking for a previous run", previous.CountAsync, cancellationToken).ConfigureAwait(false);
@@ -98,6 +107,7 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
             return new ReplayRun(plan, request, selection, discovery, servers, projection, previous, messages, _timeProvider)
             {
                 IsHeldUp = others != (0, 0),
+                Outlook = outlook,
             };
         }
         catch

@@ -37,6 +37,12 @@ public sealed record ReplayRequest
     /// </summary>
     public bool IsRebuild { get; init; }
 
+    /// <summary>
+    /// Whether a rebuild may delete counters that the event log cannot give back, as its older events were removed or have
+    /// expired. See <see cref="RebuildOutlook.IsLossy"/>.
+    /// </summary>
+    public bool AllowsLoss { get; init; }
+
     /// <summary>How to go about it.</summary>
     public ReplayOptions Options { get; init; } = new();
 }

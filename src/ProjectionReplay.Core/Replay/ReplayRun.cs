@@ -59,6 +59,9 @@ public sealed class ReplayRun : IAsyncDisposable
     /// </summary>
     public bool IsHeldUp { get; internal init; }
 
+    /// <summary>What a rebuild deletes, and what it builds from; null for other runs, and where the store does not know.</summary>
+    public RebuildOutlook? Outlook { get; internal init; }
+
     /// <summary>Replays, batch by batch.</summary>
     /// <param name="previousRun">What to do about an interrupted run.</param>
     /// <param name="cancellationToken">

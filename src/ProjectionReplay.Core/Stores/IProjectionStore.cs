@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using ProjectionReplay.Events;
 using ProjectionReplay.Tables;
 
@@ -42,6 +43,13 @@ public interface IProjectionStore<TState>
         Task.FromResult<IReadOnlyDictionary<AggregateKey, string>>(new Dictionary<AggregateKey, string>());
 
     /// <summary>
+    /// What is stored for a tenant, so that a rebuild deletes nothing that the event log cannot give back. Only reads. Null,
+    /// the default, when the store does not know: nothing is checked then.
+    /// </summary>
+    Task<CounterHoldings?> FindHoldingsAsync(string tenantId, CancellationToken cancellationToken) =>
+        Task.FromResult<CounterHoldings?>(null);
+
+    /// <summary>
     /// Deletes all that is stored and recorded for a tenant, in one transaction, so that it can be built anew. For an
     /// <see cref="Projections.ReplaySafety.Increment"/> store.
     /// </summary>
@@ -72,6 +80,15 @@ public interface IProjectionStore<TState>
     /// <returns>Warnings for the operator, one for each kind of trouble; usually empty.</returns>
     Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<IStateBuffer<TState>> buffers, CancellationToken cancellationToken);
 }
+
+/// <summary>What counters hold of a tenant.</summary>
+/// <param name="Rows">The rows.</param>
+/// <param name="Counted">The sum of their counts, which is that of the events where each counts once.</param>
+/// <param name="FirstLastEvent">
+/// The earliest of the times of their last events, ms since 1970 UTC; 0 when no row has one.
+/// </param>
+[StructLayout(LayoutKind.Auto)]
+public readonly record struct CounterHoldings(long Rows, long Counted, long FirstLastEvent);
 
 /// <summary>
 /// The final states of one stream of aggregates until they are stored. They may be kept in whatever form the store

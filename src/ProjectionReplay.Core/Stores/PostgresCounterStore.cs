@@ -85,6 +85,26 @@ public sealed class PostgresCounterStore<TState>(
     }
 
     /// <inheritdoc/>
+    public async Task<CounterHoldings?> FindHoldingsAsync(string tenantId, CancellationToken cancellationToken)
+    {
+        var command = dataSource.CreateCommand($"""
+            SELECT count(*), coalesce(sum(count), 0)::bigint, coalesce(min("lastEventTimestamp") FILTER (WHERE "lastEventTimestamp" > 0), 0)
+            FROM {_quotedName}
+            WHERE {Sql.Quote(table.TenantColumn)} = $1
+            """);
+        await using (command.ConfigureAwait(false))
+        {
+            command.Parameters.Add(Sql.Text(tenantId));
+            var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+            {
+                await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+                return new CounterHoldings(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2));
+            }
+        }
+    }
+
+    /// <inheritdoc/>
     public async Task<bool> EmptyAsync(
         string tenantId, Func<CancellationToken, Task<IReadOnlyList<AggregateKey>?>> findAll, CancellationToken cancellationToken)
     {

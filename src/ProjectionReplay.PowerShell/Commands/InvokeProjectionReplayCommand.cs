@@ -112,6 +112,13 @@ public sealed class InvokeProjectionReplayCommand : StoppableCommand
     [Parameter(ParameterSetName = "Rebuild")]
     public SwitchParameter Rebuild { get; set; }
 
+    /// <summary>
+    /// Has <c>-Rebuild</c> go on where the event log no longer holds all that the counters count: what is not in the log is
+    /// lost for good.
+    /// </summary>
+    [Parameter(ParameterSetName = "Rebuild")]
+    public SwitchParameter Force { get; set; }
+
     /// <summary>The folder for the replay log; the current location unless given.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
@@ -202,6 +209,7 @@ public sealed class InvokeProjectionReplayCommand : StoppableCommand
         {
             IsDryRun = isDryRun,
             IsRebuild = Rebuild,
+            AllowsLoss = Force,
             PreviousRun = Resume ? PreviousRunAnswer.Resume : Restart ? PreviousRunAnswer.Restart : PreviousRunAnswer.Refuse,
         };
     }

@@ -1,4 +1,6 @@
+using System.Collections.ObjectModel;
 using System.Management.Automation;
+using System.Management.Automation.Host;
 using ProjectionReplay.Replay;
 
 namespace ProjectionReplay.PowerShell;
@@ -8,14 +10,23 @@ internal static class RebuildQuestion
 {
     /// <summary>Asks, unless <c>-Confirm</c> or <c>$ConfirmPreference</c> has answered already.</summary>
     /// <exception cref="ReplayException">There is nobody to ask.</exception>
-    public static bool Ask(PSCmdlet cmdlet, string target)
+    public static bool Ask(PSCmdlet cmdlet, string target, RebuildOutlook? outlook)
     {
         // With -Confirm the question has been asked by now, and with -Confirm:$false there is to be none.
         if (cmdlet.MyInvocation.BoundParameters.ContainsKey("Confirm")) return true;
         if (cmdlet.GetVariableValue("ConfirmPreference") is ConfirmImpact.None or "None") return true;
         if (Interactivity.CanAsk(cmdlet.Host, Environment.GetCommandLineArgs(), Console.IsInputRedirected))
         {
-            return cmdlet.ShouldContinue(Strings.RebuildQuestion.With(target), Strings.RebuildCaption);
+            var loss = outlook is { IsLossy: true } ? Strings.RebuildLoses : "";
+            var choices = new Collection<ChoiceDescription>
+            {
+                new(Strings.ChoiceRebuild, Strings.ChoiceRebuildHelp),
+                new(Strings.ChoiceKeep, Strings.ChoiceKeepHelp),
+            };
+
+            // Who only presses Enter keeps what there is.
+            return cmdlet.Host.UI.PromptForChoice(
+                Strings.RebuildCaption, Strings.RebuildQuestion.With(target, outlook, loss), choices, defaultChoice: 1) == 0;
         }
 
         throw new ReplayException(ReplayError.OptionInvalid, Strings.RebuildUnconfirmed.With(target));

@@ -21,6 +21,9 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
     /// <summary>Whether counters are deleted first and built anew.</summary>
     public required bool IsRebuild { get; init; }
 
+    /// <summary>Whether a rebuild may delete what the log cannot give back.</summary>
+    public required bool AllowsLoss { get; init; }
+
     /// <summary>Whether the operator chose to stop: nothing more is replayed.</summary>
     public bool IsEnded { get; private set; }
 
@@ -37,6 +40,7 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
             Shard = shard,
             AggregateIds = aggregateIds,
             IsRebuild = IsRebuild,
+            AllowsLoss = AllowsLoss,
             Options = options,
         };
         var name = projection.Definition.Name;
@@ -76,7 +80,7 @@ internal sealed class ReplaySession(PSCmdlet cmdlet, ReplayEngine engine, Replay
         if (IsDryRun) cmdlet.WriteObject(plan);
         Confirmation.RequirePerson(cmdlet, ConfirmImpact.Medium, target);
         if (!cmdlet.ShouldProcess(target, Strings.ActionReplay.With(plan.AggregateCount, Describe(since)))) return;
-        if (IsRebuild && !RebuildQuestion.Ask(cmdlet, target))
+        if (IsRebuild && !RebuildQuestion.Ask(cmdlet, target, run.Outlook))
         {
             IsEnded = true;
             return;

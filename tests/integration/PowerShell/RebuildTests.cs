@@ -43,6 +43,38 @@ public sealed class RebuildTests(TestServers servers) : IClassFixture<TestServer
         Assert.Equal(8, (await tenant.BillableEventsAsync())["2026-01-10"]);
     }
 
+    [Theory]
+    [InlineData(0, 4)]
+    [InlineData(1, 8)]
+    [InlineData(null, 8)]
+    public async Task The_question_has_both_numbers_and_who_only_presses_Enter_keeps_the_counters(int? answer, int count)
+    {
+        var host = new RecordingHost(answer);
+        using var session = new PowerShellSession(host);
+        var tenant = await CountedTwiceAsync();
+
+        Run(session, tenant, Rebuild).ShouldSucceed();
+
+        var question = Assert.Single(host.Questions);
+        Assert.Contains("1 rows that count 8 events", question, StringComparison.Ordinal);
+        Assert.Contains("has 4 of the projection's events", question, StringComparison.Ordinal);
+        Assert.Equal(count, (await tenant.BillableEventsAsync())["2026-01-10"]);
+    }
+
+    [Fact]
+    public async Task Counters_over_an_empty_log_go_by_force_alone()
+    {
+        using var session = new PowerShellSession();
+        var tenant = await CountedTwiceAsync();
+        await servers.ExecuteAsync($"ALTER TABLE event_log DELETE WHERE TenantId = '{tenant.Id}' SETTINGS mutations_sync = 1");
+
+        Run(session, tenant, $"{Rebuild} -Confirm:$false").ShouldFailWith("RebuildNotPossible");
+        Assert.Equal(8, (await tenant.BillableEventsAsync())["2026-01-10"]);
+
+        Run(session, tenant, $"{Rebuild} -Force -Confirm:$false").ShouldSucceed();
+        Assert.Empty(await tenant.BillableEventsAsync());
+    }
+
     private async Task<TestTenant> CountedTwiceAsync()
     {
         var tenant = await new TestTenant(servers).AddEvaluations(4).AppendAsync();

@@ -19,7 +19,7 @@ public sealed class RebuildTests(TestServers servers) : IClassFixture<TestServer
         var tenant = await new TestTenant(servers).AddEvaluations(9).AppendAsync();
         (await ReplayOutcome.RunAsync(servers, BillableEvents, tenant)).ShouldSucceed();
         await CountAsync(tenant, "2026-01-10", 5);
-        await CountAsync(tenant, "2020-05-05", 3);
+        await CountAsync(tenant, "2026-05-05", 3);
         await tenant.AddEvaluation("later", TestTenant.Start.AddDays(1)).AppendAsync();
 
         var outcome = await RebuildAsync(tenant);
@@ -27,6 +27,39 @@ public sealed class RebuildTests(TestServers servers) : IClassFixture<TestServer
         Assert.Equal(10, outcome.ShouldSucceed().Last.AggregatesReplayed);
         await new StateOracle(servers, BillableEvents, tenant.Id).AssertStoredAsync();
         await new StateOracle(servers, BillableEvents, tenant.Id).AssertNothingLeftAsync();
+    }
+
+    [Theory]
+    [InlineData("TenantId = '{0}'", false)]
+    [InlineData("TenantId = '{0}' AND EventTimestamp < 1768089600000", false)]
+    [InlineData("TenantId = '{0}' AND AggregateId = 'e0003'", true)]
+    public async Task Counters_that_the_log_cannot_give_back_are_kept_unless_they_may_be_lost(string gone, bool expires)
+    {
+        var tenant = new TestTenant(servers).AddEvaluations(5);
+        tenant.AddEvaluation("later", TestTenant.Start.AddDays(2));
+        await tenant.AppendAsync();
+        (await ReplayOutcome.RunAsync(servers, BillableEvents, tenant)).ShouldSucceed();
+        var before = await tenant.BillableEventsAsync();
+        if (expires) await servers.ExecuteAsync("ALTER TABLE event_log MODIFY TTL toDateTime(CreatedAt) + INTERVAL 9 YEAR");
+        try
+        {
+            await servers.ExecuteAsync(
+                $"ALTER TABLE event_log DELETE WHERE {gone.Replace("{0}", tenant.Id, StringComparison.Ordinal)} SETTINGS mutations_sync = 1");
+
+            var refused = await RebuildAsync(tenant);
+
+            refused.ShouldFailWith(ReplayError.RebuildNotPossible);
+            Assert.Contains("2 rows that count 6 events", refused.Exception!.Message, StringComparison.Ordinal);
+            Assert.Equal(before, await tenant.BillableEventsAsync());
+            Assert.Empty(await tenant.MarkersAsync(Projection));
+
+            (await RebuildAsync(tenant, allowsLoss: true)).ShouldSucceed();
+            await new StateOracle(servers, BillableEvents, tenant.Id).AssertStoredAsync();
+        }
+        finally
+        {
+            if (expires) await servers.ExecuteAsync("ALTER TABLE event_log REMOVE TTL");
+        }
     }
 
     [Fact]
@@ -89,14 +122,20 @@ public sealed class RebuildTests(TestServers servers) : IClassFixture<TestServer
         outcome.ShouldFailWith(ReplayError.RebuildNotPossible);
     }
 
-    private Task<ReplayOutcome> RebuildAsync(TestTenant tenant, Func<ReplayBoundary, CancellationToken, ValueTask>? probe = null) =>
+    private Task<ReplayOutcome> RebuildAsync(
+        TestTenant tenant, Func<ReplayBoundary, CancellationToken, ValueTask>? probe = null, bool allowsLoss = false) =>
         ReplayOutcome.RunAsync(
-            servers, BillableEvents, tenant, new ReplayOptions { AggregateBatchSize = 3, Probe = probe }, isRebuild: true);
+            servers,
+            BillableEvents,
+            tenant,
+            new ReplayOptions { AggregateBatchSize = 3, Probe = probe },
+            isRebuild: true,
+            allowsLoss: allowsLoss);
 
     private async Task CountAsync(TestTenant tenant, string date, int count)
     {
         await using var command = servers.Postgres.CreateCommand("""
-            INSERT INTO "TenantDailyBillableEvents" AS stored (id, "tenantId", date, count, "lastEventTimestamp") VALUES ($1, $2, $3, $4, 1)
+            INSERT INTO "TenantDailyBillableEvents" AS stored (id, "tenantId", date, count, "lastEventTimestamp") VALUES ($1, $2, $3, $4, 0)
             ON CONFLICT (id) DO UPDATE SET count = stored.count + excluded.count
             """);
         command.Parameters.AddWithValue($"{tenant.Id}:{date}");

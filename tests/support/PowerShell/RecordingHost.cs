@@ -6,8 +6,8 @@ using System.Security;
 
 namespace ProjectionReplay.Cmdlets;
 
-/// <summary>A host with a person in front of it, who gives the same answer to every question.</summary>
-internal sealed class RecordingHost(int answer, string name = "Test Host") : PSHost
+/// <summary>A host with a person in front of it, who gives the same answer to every question, or only presses Enter (null).</summary>
+internal sealed class RecordingHost(int? answer, string name = "Test Host") : PSHost
 {
     private readonly Interface _ui = new(answer);
 
@@ -49,7 +49,7 @@ internal sealed class RecordingHost(int answer, string name = "Test Host") : PSH
     {
     }
 
-    private sealed class Interface(int answer) : PSHostUserInterface
+    private sealed class Interface(int? answer) : PSHostUserInterface
     {
         public List<string> Questions { get; } = [];
 
@@ -61,7 +61,7 @@ internal sealed class RecordingHost(int answer, string name = "Test Host") : PSH
         {
             var labels = choices.Select(choice => choice.Label.Replace("&", "", StringComparison.Ordinal));
             Questions.Add($"{caption}: {message} [{string.Join('|', labels)}]");
-            return answer;
+            return answer ?? defaultChoice;
         }
 
         public override Dictionary<string, PSObject> Prompt(

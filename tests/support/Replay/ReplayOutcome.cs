@@ -45,6 +45,7 @@ internal sealed record ReplayOutcome(
         Configuration.ReplayConnections? connections = null,
         bool isLive = false,
         bool isRebuild = false,
+        bool allowsLoss = false,
         ReplayShard? shard = null,
         IReadOnlyList<string>? aggregateIds = null,
         TimeProvider? timeProvider = null,
@@ -64,6 +65,7 @@ internal sealed record ReplayOutcome(
                 Shard = shard,
                 AggregateIds = aggregateIds,
                 IsRebuild = isRebuild,
+                AllowsLoss = allowsLoss,
 
                 // Where no live system is at work, nothing is going to be staged.
                 Options = isLive ? options ?? new ReplayOptions() : (options ?? new ReplayOptions()) with { StagingGrace = TimeSpan.Zero },
