@@ -35,7 +35,7 @@ internal sealed class FaultPolicy
 
     /// <summary>EXECABORT is what a transaction ends with that had a command refused, and does not say for which of the reasons.</summary>
     private static readonly HashSet<string> PassingRedisErrors =
-        new(["LOADING", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "BUSY", "EXECABORT"], StringComparer.Ordinal);
+        new(["LOADING", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "BUSY", "NOREPLICAS", "EXECABORT"], StringComparer.Ordinal);
 
     private readonly ResiliencePipeline _pipeline;
     private volatile bool _hasRetried;
@@ -185,9 +185,7 @@ internal sealed class FaultPolicy
         };
         return new ReplayException(
             error,
-            $"{operation} failed: {Describe(exception)} "
-                + $"Check that {server} is up and that {variable} (or its parameter) points to it with valid credentials, "
-                + "then run the command again.",
+            $"{operation} failed: {Describe(exception)} {FaultAdvice.Of(exception, server, variable)} Then run the command again.",
             exception);
     }
 

@@ -76,6 +76,13 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
                 await messages.SendAsync(new ReplayWarningMessage(missing), cancellationToken).ConfigureAwait(false);
             }
 
+            if (discovery.AggregateCount == 0 && request.AggregateIds is null)
+            {
+                var nothing = await DescribeNothingAsync(
+                    servers.EventLog, selection, request, faults, cancellationToken).ConfigureAwait(false);
+                await messages.SendAsync(new ReplayWarningMessage(nothing), cancellationToken).ConfigureAwait(false);
+            }
+
             var outlook = request.IsRebuild && projection is not null
                 ? await CounterRebuild.LookAsync(
                     projection,
@@ -115,6 +122,27 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
             await servers.DisposeAsync().ConfigureAwait(false);
             throw;
         }
+    }
+
+    /// <summary>A mistyped tenant looks like one that has nothing to replay.</summary>
+    private static async Task<string> DescribeNothingAsync(
+        ClickHouseEventLog log, EventSelection selection, ReplayRequest request, FaultPolicy faults, CancellationToken cancellationToken)
+    {
+        var ever = selection with { Since = DateTimeOffset.UnixEpoch, Shard = null };
+        var hasAny = await faults.CallAsync(
+            Server.ClickHouse, "Looking for events", token => log.HasEventsAsync(ever, token), cancellationToken).ConfigureAwait(false);
+        if (!hasAny)
+        {
+            return $"Tenant '{request.TenantId}' has no event for projection '{request.Projection.Definition.Name}': nothing is replayed. "
+                + "If there should be some, check how the tenant's id is written (capitals count), and the database of the ClickHouse URL.";
+        }
+
+        return request.Shard is { } shard
+            ? $"Shard {shard} of tenant '{request.TenantId}' has no aggregate: nothing is replayed."
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"Tenant '{request.TenantId}' has events for projection '{request.Projection.Definition.Name}', "
+                    + $"but none since {request.Since.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC: nothing is replayed.");
     }
 
     private static string Describe(ReplayShard shard) => string.Create(

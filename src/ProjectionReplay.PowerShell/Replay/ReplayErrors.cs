@@ -25,6 +25,7 @@ internal static class ReplayErrors
         ReplayError.ProjectionNotFound or ReplayError.TableMissing => ErrorCategory.ObjectNotFound,
         ReplayError.ClickHouseUnavailable or ReplayError.RedisUnavailable or ReplayError.PostgresUnavailable
             => ErrorCategory.ConnectionError,
+        ReplayError.AnswerIncomplete or ReplayError.SettingLocked => ErrorCategory.ReadError,
         ReplayError.InvalidEventPayload
             or ReplayError.EventLogInvalid
             or ReplayError.StateNotStorable

@@ -43,8 +43,8 @@ public sealed class RebuildTests(TestServers servers) : IClassFixture<TestServer
         if (expires) await servers.ExecuteAsync("ALTER TABLE event_log MODIFY TTL toDateTime(CreatedAt) + INTERVAL 9 YEAR");
         try
         {
-            await servers.ExecuteAsync(
-                $"ALTER TABLE event_log DELETE WHERE {gone.Replace("{0}", tenant.Id, StringComparison.Ordinal)} SETTINGS mutations_sync = 1");
+            var rows = gone.Replace("{0}", tenant.Id, StringComparison.Ordinal);
+            await servers.ExecuteAsync($"ALTER TABLE event_log DELETE WHERE {rows} SETTINGS mutations_sync = 1");
 
             var refused = await RebuildAsync(tenant);
 

@@ -147,7 +147,7 @@ internal sealed class HostileClickHouse : IAsyncDisposable
             await RefuseAsync(
                 context,
                 500,
-                $"Code: 164. DB::Exception: Cannot modify '{sent.Find(IsChange)}' setting in readonly mode. (READONLY) (version 25.8.1.1)\n",
+                $"Code: 164. DB::Exception: Cannot modify '{sent.Find(IsChange)}' setting in readonly mode. (READONLY) (version 25.8)\n",
                 null);
             return;
         }

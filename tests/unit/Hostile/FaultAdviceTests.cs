@@ -1,0 +1,53 @@
+using System.Net;
+using System.Net.Sockets;
+using ClickHouse.Driver;
+using ProjectionReplay.Cmdlets;
+using ProjectionReplay.Replay;
+using StackExchange.Redis;
+
+namespace ProjectionReplay.Hostile;
+
+/// <summary>Advice fits the fault, and the page for people has the same.</summary>
+public sealed class FaultAdviceTests
+{
+    public static TheoryData<Exception, string> Faults { get; } = new()
+    {
+        { new HttpRequestException("refused", new SocketException((int)SocketError.ConnectionRefused)), "Unreachable" },
+        { new TimeoutException("Too late."), "Unreachable" },
+        { new HttpRequestException("HTTP 414", null, HttpStatusCode.RequestUriTooLong), "Proxy" },
+        { ClickHouseServerException.FromServerResponse("Code: 516. DB::Exception: Authentication failed.", ""), "Login" },
+        { ClickHouseServerException.FromServerResponse("Code: 81. DB::Exception: Database x does not exist.", ""), "Database" },
+        { ClickHouseServerException.FromServerResponse("Code: 497. DB::Exception: Not enough privileges.", ""), "Permission" },
+        { ClickHouseServerException.FromServerResponse("Code: 241. DB::Exception: Memory limit exceeded.", ""), "Overload" },
+        { ClickHouseServerException.FromServerResponse("Code: 47. DB::Exception: Unknown identifier.", ""), "Refused" },
+        { new RedisServerException(RedisErrorKind.WrongPass, CommandFlags.None, "WRONGPASS invalid"), "Login" },
+        { new RedisServerException(RedisErrorKind.UnknownError, CommandFlags.None, "ERR Client sent AUTH, but no password is set."), "Login" },
+        { new RedisServerException(RedisErrorKind.NoPermission, CommandFlags.None, "NOPERM this user"), "Permission" },
+        { new RedisServerException(RedisErrorKind.OutOfMemory, CommandFlags.None, "OOM command not allowed"), "Overload" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Faults), DisableDiscoveryEnumeration = true)]
+    public void Each_fault_is_of_a_kind(Exception fault, string kind) => Assert.Equal(kind, FaultAdvice.KindOf(fault).ToString());
+
+    [Fact]
+    public void No_word_of_a_login_where_the_server_let_the_user_in()
+    {
+        var advice = FaultAdvice.Of(
+            ClickHouseServerException.FromServerResponse("Code: 241. DB::Exception: Memory limit exceeded.", ""),
+            Server.ClickHouse,
+            "CLICKHOUSE_URL");
+
+        Assert.DoesNotContain("password", advice, StringComparison.Ordinal);
+        Assert.StartsWith("ClickHouse is short of memory", advice, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_page_for_people_has_the_same_table()
+    {
+        var page = File.ReadAllText(Path.Combine(RepositoryLayout.Root, "docs", "troubleshooting.md"));
+
+        Assert.Equal(Enum.GetValues<FaultKind>(), FaultAdvice.Table.Select(row => row.Kind));
+        Assert.All(FaultAdvice.Table, row => Assert.Contains($"| {row.Kind} | {row.Advice} |", page, StringComparison.Ordinal));
+    }
+}
