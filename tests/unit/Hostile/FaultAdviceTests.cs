@@ -21,7 +21,7 @@ public sealed class FaultAdviceTests
         { ClickHouseServerException.FromServerResponse("Code: 241. DB::Exception: Memory limit exceeded.", ""), "Overload" },
         { ClickHouseServerException.FromServerResponse("Code: 47. DB::Exception: Unknown identifier.", ""), "Refused" },
         { new RedisServerException(RedisErrorKind.WrongPass, CommandFlags.None, "WRONGPASS invalid"), "Login" },
-        { new RedisServerException(RedisErrorKind.UnknownError, CommandFlags.None, "ERR Client sent AUTH, but no password is set."), "Login" },
+        { new RedisServerException(RedisErrorKind.UnknownError, CommandFlags.None, "ERR Client sent AUTH, but none is set."), "Login" },
         { new RedisServerException(RedisErrorKind.NoPermission, CommandFlags.None, "NOPERM this user"), "Permission" },
         { new RedisServerException(RedisErrorKind.OutOfMemory, CommandFlags.None, "OOM command not allowed"), "Overload" },
     };
