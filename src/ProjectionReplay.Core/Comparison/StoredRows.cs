@@ -144,6 +144,13 @@ internal sealed class StoredRows(ClickHouseDatabase database, ComparedTable tabl
 
         var values = columns.Select(column => table.Columns[column].Read).ToArray();
         ulong count = 0;
+
+        // Rows come in no order, so that any of them could be missing of an answer that ended early. They are counted before:
+        // live handlers may add some while they are read, and none goes.
+        var counted = await database.QueryNumbersAsync(
+            new ClickHouseQuery($"SELECT count() FROM {ClickHouseDatabase.Quote(table.Name)} FINAL WHERE {where}", parameters),
+            columns: 1,
+            cancellationToken).ConfigureAwait(false);
         var query = new ClickHouseQuery(sql, parameters) { Hints = "output_format_parallel_formatting = 0" };
         var reader = await database.QueryAsync(query, cancellationToken).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
@@ -155,15 +162,10 @@ internal sealed class StoredRows(ClickHouseDatabase database, ComparedTable tabl
             }
         }
 
-        // Rows come in no order, so that what is missing of an answer that ended early could be any of them.
-        var counted = await database.QueryNumbersAsync(
-            new ClickHouseQuery($"SELECT count() FROM {ClickHouseDatabase.Quote(table.Name)} FINAL WHERE {where}", parameters),
-            columns: 1,
-            cancellationToken).ConfigureAwait(false);
         if (count < counted[0])
         {
             throw AnswerIncompleteException.EndsEarly(
-                string.Create(CultureInfo.InvariantCulture, $"it has {count:N0} rows of {counted[0]:N0}"));
+                string.Create(CultureInfo.InvariantCulture, $"it has {count:N0} rows, and {counted[0]:N0} were counted before"));
         }
 
         void ReadAll(RowBinaryReader rows)
