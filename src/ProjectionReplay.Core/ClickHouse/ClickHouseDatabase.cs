@@ -131,7 +131,10 @@ public sealed class ClickHouseDatabase : IDisposable
         // Who may change no setting may not insert either, and the server says so best.
         var pinned = profile.MayChangeSettings ? profile.ToSend(QuerySettings.Writing) : [];
         foreach (var (name, value) in pinned) settings[name] = value;
-        if (profile.MaySend(QuerySettings.InsertName)) settings[QuerySettings.InsertName] = Guid.NewGuid().ToString("N");
+        if (!profile.MaySend(QuerySettings.KeepsAll) && profile.MaySend(QuerySettings.InsertName))
+        {
+            settings[QuerySettings.InsertName] = Guid.NewGuid().ToString("N");
+        }
         using var response = await _client.PostStreamAsync(
             sql, writeRows, isCompressed: false, cancellationToken, new QueryOptions { CustomSettings = settings }).ConfigureAwait(false);
 

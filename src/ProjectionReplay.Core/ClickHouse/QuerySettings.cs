@@ -56,7 +56,7 @@ internal static class QuerySettings
         ("send_progress_in_http_headers", "0"),
         ("async_insert", "0"),
         ("insert_deduplicate", "0"),
-        ("deduplicate_insert", "disable"),
+        (KeepsAll, "disable"),
         ("deduplicate_insert_select", "disable"),
         ("distributed_foreground_insert", "1"),
         ("insert_distributed_sync", "1"),
@@ -65,9 +65,12 @@ internal static class QuerySettings
         ("materialized_views_ignore_errors", "0"),
     ];
 
+    /// <summary>Has the server keep blocks that it has had before, whatever the table is: of recent servers.</summary>
+    public const string KeepsAll = "deduplicate_insert";
+
     /// <summary>
-    /// Names an insert. A table may drop a block that it has had before, also where the settings above do not reach: not one
-    /// of another name.
+    /// Names an insert, for servers that do not know <see cref="KeepsAll"/>. A table that is not replicated may drop a block that
+    /// it has had before, whatever the other settings say: not one of another name.
     /// </summary>
     public const string InsertName = "insert_deduplication_token";
 
