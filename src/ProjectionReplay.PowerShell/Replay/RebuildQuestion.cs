@@ -24,9 +24,17 @@ internal static class RebuildQuestion
                 new(Strings.ChoiceKeep, Strings.ChoiceKeepHelp),
             };
 
-            // Who only presses Enter keeps what there is.
-            return cmdlet.Host.UI.PromptForChoice(
-                Strings.RebuildCaption, Strings.RebuildQuestion.With(target, outlook, loss), choices, defaultChoice: 1) == 0;
+            try
+            {
+                // Who only presses Enter keeps what there is.
+                return cmdlet.Host.UI.PromptForChoice(
+                    Strings.RebuildCaption, Strings.RebuildQuestion.With(target, outlook, loss), choices, defaultChoice: 1) == 0;
+            }
+            catch (Exception exception) when (exception is HostException or PSInvalidOperationException or NotImplementedException)
+            {
+                // A host that says so only when it is asked.
+                throw new ReplayException(ReplayError.OptionInvalid, Strings.RebuildUnconfirmed.With(target), exception);
+            }
         }
 
         throw new ReplayException(ReplayError.OptionInvalid, Strings.RebuildUnconfirmed.With(target));
