@@ -36,14 +36,14 @@ internal static class AboutTopic
             for (var index = 0; index < section.Blocks.Count; index++)
             {
                 if (index > 0) text.Append('\n');
-                Append(text, section.Blocks[index]);
+                Append(page, text, section.Blocks[index]);
             }
         }
 
         return text.ToString();
     }
 
-    private static void Append(StringBuilder text, HelpBlock block)
+    private static void Append(MarkdownPage page, StringBuilder text, HelpBlock block)
     {
         switch (block)
         {
@@ -58,7 +58,17 @@ internal static class AboutTopic
 
                 break;
             case HelpCode code:
-                foreach (var line in code.Text.Split('\n')) text.Append((Indent + Indent + line).TrimEnd()).Append('\n');
+                foreach (var line in code.Text.Split('\n'))
+                {
+                    if (Indent.Length + line.Length > Width)
+                    {
+                        throw new PageException(
+                            page.File, code.Line, $"A line of code must have {Width - Indent.Length} characters at the most: {line}");
+                    }
+
+                    text.Append((Indent + line).TrimEnd()).Append('\n');
+                }
+
                 break;
             case HelpTable table:
                 foreach (var (term, meaning) in table.Rows)

@@ -15,9 +15,9 @@ public sealed class ScreenTests
     [Theory]
     [InlineData(
         40,
-        "Name  Number  Text|----  ------  ---------------------|a     1       what there is to say|b     22      and a little more yet")]
-    [InlineData(30, "Name  Number  Text|----  ------  ----------------|a     1       what there is t…|b     22      and a little mo…")]
-    [InlineData(20, "Name  Number|----  ------|a     1|b     22")]
+        "Name  Number  Text|----  ------  ---------------------|a          1  what there is to say|b         22  and a little more yet")]
+    [InlineData(30, "Name  Number  Text|----  ------  ----------------|a          1  what there is t…|b         22  and a little mo…")]
+    [InlineData(20, "Name  Number|----  ------|a          1|b         22")]
     [InlineData(3, "Na…|---|a|b")]
     public void A_table_fits_the_width(int width, string expected) => Assert.Equal(
         expected.Split('|'),

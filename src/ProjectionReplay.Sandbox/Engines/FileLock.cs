@@ -18,7 +18,7 @@ internal static class FileLock
             {
                 return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             }
-            catch (IOException) when (!cancellationToken.IsCancellationRequested)
+            catch (IOException exception) when (IsHeld(exception) && !cancellationToken.IsCancellationRequested)
             {
                 if (!isHeld)
                     whenHeld();
@@ -26,5 +26,14 @@ internal static class FileLock
                 await Task.Delay(s_pause, cancellationToken);
             }
         }
+    }
+
+    /// <summary>Not: no such folder, no room, no such device. HResult is errno but on Windows.</summary>
+    private static bool IsHeld(IOException exception)
+    {
+        const int SharingViolation = unchecked((int)0x80070020);
+        const int LinuxTryAgain = 11;
+        const int MacTryAgain = 35;
+        return exception.HResult is SharingViolation or LinuxTryAgain or MacTryAgain;
     }
 }

@@ -41,7 +41,8 @@ public sealed class AnswerFaultTests(TestServers servers) : IClassFixture<TestSe
     {
         var random = FaultSchedule.Random(seed);
         await using var hostile = await HostileClickHouse.StartAsync(servers.ClickHouseUrl);
-        var replayed = await new TestTenant(servers).AddEvaluations(Evaluations).AppendAsync();
+        var tenants = await TestTenant.AppendAsync(servers, CasesPerSeed + 1, Evaluations);
+        var replayed = tenants[CasesPerSeed];
         (await ReplayOutcome.RunAsync(servers, Rows, replayed, Options)).ShouldSucceed();
         for (var i = 0; i < CasesPerSeed; i++)
         {
@@ -60,12 +61,12 @@ public sealed class AnswerFaultTests(TestServers servers) : IClassFixture<TestSe
                 var current = Interlocked.Increment(ref number);
                 return current == query || (isLasting && current > query) ? plan : null;
             };
-            await TryAsync(work, hostile, replayed, story);
+            await TryAsync(work, hostile, tenants[i], replayed, story);
             hostile.Judge = _ => null;
         }
     }
 
-    private async Task TryAsync(Work work, HostileClickHouse hostile, TestTenant replayed, string story)
+    private async Task TryAsync(Work work, HostileClickHouse hostile, TestTenant tenant, TestTenant replayed, string story)
     {
         switch (work)
         {
@@ -87,15 +88,14 @@ public sealed class AnswerFaultTests(TestServers servers) : IClassFixture<TestSe
                 ShouldBeNamed(compared.Exception, story);
                 break;
             default:
-                await TryReplayAsync(work, hostile, story);
+                await TryReplayAsync(work, hostile, tenant, story);
                 break;
         }
     }
 
-    private async Task TryReplayAsync(Work work, HostileClickHouse hostile, string story)
+    private async Task TryReplayAsync(Work work, HostileClickHouse hostile, TestTenant tenant, string story)
     {
         IFoldProjection projection = work == Work.ReplayOfRows ? Rows : Counters;
-        var tenant = await new TestTenant(servers).AddEvaluations(Evaluations).AppendAsync();
         if (work == Work.Rebuild) (await ReplayOutcome.RunAsync(servers, projection, tenant, Options)).ShouldSucceed();
         var oracle = new StateOracle(servers, projection, tenant.Id);
         var outcome = await RunAsync(projection, tenant, hostile, isRebuild: work == Work.Rebuild);

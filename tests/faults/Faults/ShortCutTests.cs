@@ -27,6 +27,7 @@ public sealed class ShortCutTests(TestServers servers) : IClassFixture<TestServe
         }));
 
         outcome.ShouldSucceed();
+        AssertCut(linked.Link);
         await subject.AssertDoneAsync($"{server} cut at {phase}");
     }
 
@@ -98,23 +99,33 @@ public sealed class ShortCutTests(TestServers servers) : IClassFixture<TestServe
 
         outcome.ShouldSucceed();
         await restoring;
+        Assert.True(linked.Link.Stalls > 0, "Something should have been held back.");
         await subject.AssertDoneAsync($"{server} stalled");
     }
 
     private static async Task StallAsync(FaultyLink link)
     {
         link.Stall();
+        await Task.WhenAny(HeldBackAsync(), Task.Delay(TimeSpan.FromMinutes(1)));
         await Task.Delay(500);
         link.Restore();
+
+        async Task HeldBackAsync()
+        {
+            while (link.Stalls == 0) await Task.Delay(10);
+        }
     }
 
     private static void AssertTold(ReplayOutcome outcome, FaultyLink link, string operation)
     {
-        Assert.True(link.Strikes > 0, "The connection should have been cut, but the run was over before.");
+        AssertCut(link);
         Assert.Contains(
             outcome.Verbose,
             text => text.StartsWith(operation, StringComparison.Ordinal) && text.Contains("Trying again", StringComparison.Ordinal));
     }
+
+    private static void AssertCut(FaultyLink link) =>
+        Assert.True(link.Strikes > 0, "A connection should have been cut, but the run was over before.");
 
     private static ReplayOptions At(ReplayPhase phase, FaultyLink link, Action<FaultyLink, int> fault) => new()
     {

@@ -87,6 +87,7 @@ public sealed class LiveFaultTests(TestServers servers) : IClassFixture<TestServ
             timeProvider: system.ReplayTime);
 
         outcome.ShouldSucceed();
+        Assert.True(linked.Link.Strikes > 0, $"REPLAY_TEST_SEED={seed}: {faulty} should have been cut.");
         await system.AssertExactAsync(
             $"REPLAY_TEST_SEED={seed}, {system.Projection.Definition.Name}, {faulty} cut {linked.Link.Strikes} times");
     }

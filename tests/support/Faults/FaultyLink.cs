@@ -22,6 +22,8 @@ internal sealed class FaultyLink : IAsyncDisposable
     private volatile bool _isDown;
     private volatile TaskCompletionSource? _stall;
     private Plan? _plan;
+    private int _strikes;
+    private int _stalls;
 
     /// <param name="url">The server's URL.</param>
     public FaultyLink(string url)
@@ -37,13 +39,18 @@ internal sealed class FaultyLink : IAsyncDisposable
     /// <summary>The URL that leads through the link.</summary>
     public string Url { get; }
 
-    /// <summary>How many planned faults have come to pass.</summary>
-    public int Strikes { get; private set; }
+    /// <summary>How many times connections were reset, as planned or at once.</summary>
+    public int Strikes => Volatile.Read(ref _strikes);
+
+    /// <summary>How many times bytes were held back.</summary>
+    public int Stalls => Volatile.Read(ref _stalls);
 
     /// <summary>Resets every connection; new ones are let through.</summary>
     public void Cut()
     {
-        foreach (var connection in _connections.Keys) connection.Reset();
+        var open = _connections.Keys;
+        foreach (var connection in open) connection.Reset();
+        if (open.Count > 0) Interlocked.Increment(ref _strikes);
     }
 
     /// <summary>Resets every connection, and whoever connects, until <see cref="Restore"/>.</summary>
@@ -127,7 +134,12 @@ internal sealed class FaultyLink : IAsyncDisposable
         {
             while (await from.ReceiveAsync(buffer, _closing.Token) is > 0 and var count)
             {
-                if (_stall is { } stall) await stall.Task;
+                if (_stall is { } stall)
+                {
+                    Interlocked.Increment(ref _stalls);
+                    await stall.Task;
+                }
+
                 var passing = Judge(connection, buffer.AsSpan(0, count), isAnswer);
                 for (var sent = 0; sent < (passing ?? count);)
                 {
@@ -135,7 +147,6 @@ internal sealed class FaultyLink : IAsyncDisposable
                 }
 
                 if (passing is null) continue;
-                Strikes++;
                 Cut();
                 return;
             }

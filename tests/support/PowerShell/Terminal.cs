@@ -165,13 +165,20 @@ internal sealed class Terminal : IAsyncDisposable
         return new Terminal(columns);
     }
 
-    /// <summary>Starts tmux with a program in it, whose last screen stays when it ends.</summary>
-    private async Task BeginAsync(string[] command, (string Name, string Value)[] environment) => await TmuxAsync(
-    [
-        "-f", "/dev/null", "start-server", ";", "set-option", "-g", "remain-on-exit", "on", ";",
-        "new-session", "-d", "-x", $"{_columns}", "-y", $"{Rows}", "-c", Location.FullName,
-        .. environment.SelectMany(variable => (string[])["-e", $"{variable.Name}={variable.Value}"]), .. command,
-    ]);
+    /// <summary>
+    /// Starts tmux with a program in it, whose last screen stays when it ends. It ends by itself when whoever tests is gone.
+    /// </summary>
+    private async Task BeginAsync(string[] command, (string Name, string Value)[] environment)
+    {
+        await TmuxAsync(
+        [
+            "-f", "/dev/null", "start-server", ";", "set-option", "-g", "remain-on-exit", "on", ";",
+            "new-session", "-d", "-x", $"{_columns}", "-y", $"{Rows}", "-c", Location.FullName,
+            .. environment.SelectMany(variable => (string[])["-e", $"{variable.Name}={variable.Value}"]), .. command,
+        ]);
+        await TmuxAsync(
+            "run-shell", "-b", $"while kill -0 {Environment.ProcessId} 2>/dev/null; do sleep 5; done; tmux -L {_server} kill-server");
+    }
 
     /// <summary>A command that is longer than a line goes on in the next one.</summary>
     private static string WithoutSpace(string text) => string.Concat(text.Where(character => !char.IsWhiteSpace(character)));

@@ -79,6 +79,15 @@ internal sealed class TestTenant(TestServers servers, string? id = null)
         return this;
     }
 
+    /// <summary>Makes tenants with so many evaluations each, and puts the events of all into the event log at once.</summary>
+    public static async Task<IReadOnlyList<TestTenant>> AppendAsync(TestServers servers, int tenants, int evaluations)
+    {
+        var made = Enumerable.Range(0, tenants).Select(_ => new TestTenant(servers).AddEvaluations(evaluations)).ToList();
+        await servers.InsertAsync("event_log", string.Concat(made.Select(tenant => tenant._rows)));
+        foreach (var tenant in made) tenant._rows.Clear();
+        return made;
+    }
+
     /// <summary>Puts one row, as JSON, into the event log at once.</summary>
     public Task AppendRowAsync(string row) => servers.InsertAsync("event_log", row);
 

@@ -153,7 +153,7 @@ public sealed class PageParsingTests
                     itself
 
               More
-                    as  it is
+                as  it is
 
             """,
             text);
@@ -166,6 +166,10 @@ public sealed class PageParsingTests
         "# about_It\n\n## SHORT DESCRIPTION\n\n0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789."
             + "\n\n## LONG DESCRIPTION\n\nIt.",
         "74 characters")]
+    [InlineData(
+        "# about_It\n\n## SHORT DESCRIPTION\n\nIt.\n\n## LONG DESCRIPTION\n\n```text\n"
+            + "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789\n```",
+        "line of code must have 75 characters")]
     public void A_topic_without_the_form_of_one_is_an_error(string text, string problem)
     {
         var fault = Assert.Throws<PageException>(() => AboutTopic.Write(MarkdownPage.Parse("about_It.md", text)));
