@@ -16,7 +16,7 @@ internal sealed class ComparisonServers : IAsyncDisposable
         ClickHouse = clickHouse;
         Stores = new StoreConnections(
             () => ClickHouse,
-            () => _postgres = NpgsqlDataSource.Create(ServerSettings.Postgres(connections.ResolveDatabase()).ConnectionString));
+            () => _postgres = PostgresSource.Open(connections.ResolveDatabase()));
     }
 
     public ClickHouseDatabase ClickHouse { get; }

@@ -135,7 +135,7 @@ internal sealed class CounterStates<TState>(FoldProjection<TState> projection, P
                 var columns = string.Join(", ", _table.KeyColumns.Select(column => Sql.Quote(column.Name)));
                 var command = store.DataSource.CreateCommand($"""
                     SELECT id, count::bigint, "lastEventTimestamp"::bigint, {columns}
-                    FROM {Sql.Quote(_table.Name)}
+                    FROM {PostgresSource.Quote(store.DataSource, _table.Name)}
                     WHERE {Sql.Quote(_table.TenantColumn)} = $1
                     """);
                 await using (command.ConfigureAwait(false))

@@ -36,7 +36,7 @@ internal sealed record ServerUrl
         get
         {
             var credentials = User is null && Password is null ? "" : Password is null ? $"{User}@" : $"{User}:***@";
-            var host = Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host;
+            var host = Host.Contains(':', StringComparison.Ordinal) && !Host.Contains(',', StringComparison.Ordinal) ? $"[{Host}]" : Host;
             var port = Port is { } number ? string.Create(CultureInfo.InvariantCulture, $":{number}") : "";
             return $"{Scheme}://{credentials}{host}{port}{(Path.Length > 0 ? "/" + Path : "")}";
         }
@@ -72,7 +72,10 @@ internal sealed record ServerUrl
             throw Invalid(name, "has an unescaped '/', '?' or '#' before its host: percent-encode the password (%2F, %3F, %23)");
         }
 
-        var (host, port) = SplitHost(authority[(at + 1)..], name);
+        List<KeyValuePair<string, string>> query = [.. SplitQuery(queryStart < 0 ? "" : tail[(queryStart + 1)..])];
+        var hosts = authority[(at + 1)..];
+        var isElsewhere = hosts.Length == 0 && query.Exists(pair => pair.Key == "host");
+        var (host, port) = isElsewhere || IsList(hosts, schemes) ? (hosts, null) : SplitHost(hosts, name);
         var colon = credentials?.IndexOf(':', StringComparison.Ordinal) ?? -1;
         return new ServerUrl
         {
@@ -82,7 +85,7 @@ internal sealed record ServerUrl
             Host = host,
             Port = port,
             Path = Decode(path.TrimStart('/').TrimEnd('/')),
-            Query = [.. SplitQuery(queryStart < 0 ? "" : tail[(queryStart + 1)..])],
+            Query = query,
         };
     }
 
@@ -90,6 +93,10 @@ internal sealed record ServerUrl
         ReplayError.ConnectionUrlInvalid,
         $"The connection URL in {name} {problem}. Expected scheme://user:password@host:port/path, "
             + "with special characters in user and password percent-encoded.");
+
+    /// <summary>Several hosts, each with its port, as Postgres clients have them: one of them is the primary.</summary>
+    private static bool IsList(string hosts, string[] schemes) =>
+        hosts.Contains(',', StringComparison.Ordinal) && schemes.Contains("postgresql", StringComparer.Ordinal);
 
     private static (string Host, int? Port) SplitHost(string authority, string name)
     {
@@ -103,6 +110,11 @@ internal sealed record ServerUrl
 
         var host = (portStart < 0 ? authority : authority[..portStart]).Trim('[', ']');
         if (host.Length == 0) throw Invalid(name, "has no host");
+        if (Uri.CheckHostName(host) == UriHostNameType.Unknown)
+        {
+            throw Invalid(name, "has a host with characters that no name of a host has: put in that of yours, without < >, quotes, blanks");
+        }
+
         if (portStart < 0) return (host, null);
         if (int.TryParse(authority.AsSpan(portStart + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
             && port is > 0 and <= ushort.MaxValue)

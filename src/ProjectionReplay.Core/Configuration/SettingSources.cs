@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Text;
 using dotenv.net;
+using ProjectionReplay.Replay;
 
 namespace ProjectionReplay.Configuration;
 
@@ -48,15 +50,44 @@ internal sealed class SettingSources
     private IDictionary<string, string> ReadDotEnv()
     {
         if (_dotEnvPath is null || !File.Exists(_dotEnvPath)) return new Dictionary<string, string>(StringComparer.Ordinal);
-        return DotEnv.Read(new DotEnvOptions(
-            ignoreExceptions: false,
-            envFilePaths: [_dotEnvPath],
-            encoding: Encoding.UTF8,
-            trimValues: true,
-            probeForEnv: false,
-            supportExportSyntax: true,
-            supportInlineComments: true,
-            // A $ in a password is a $.
-            supportVariableExpansion: false));
+        try
+        {
+            return DotEnv.Read(new DotEnvOptions(
+                ignoreExceptions: false,
+                envFilePaths: [_dotEnvPath],
+                encoding: Encoding.UTF8,
+                trimValues: true,
+                probeForEnv: false,
+                supportExportSyntax: true,
+                supportInlineComments: true,
+                // A $ in a password is a $.
+                supportVariableExpansion: false));
+        }
+        catch (ArgumentException exception)
+        {
+            throw Unreadable($"{FindOpenQuote(_dotEnvPath)} has a quote that is not closed. Close it, or take the line out.", exception);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable($"{exception.Message} Give the setting by parameter or environment variable, or correct that.", exception);
+        }
+    }
+
+    private ReplayException Unreadable(string why, Exception exception) =>
+        new(ReplayError.ConnectionUrlInvalid, $"The file '{_dotEnvPath}' cannot be read: {why}", exception);
+
+    /// <summary>Names the line whose value begins with a quote that nothing closes. Never quotes the value.</summary>
+    private static string FindOpenQuote(string path)
+    {
+        var lines = File.ReadAllLines(path);
+        for (var i = 0; i < lines.Length; i++)
+        {
+            if (lines[i].Split('=', 2) is not [var name, var rest] || rest.TrimStart() is not ['"' or '\'', ..] value) continue;
+            var isClosed = value.IndexOf(value[0], 1) > 0
+                || lines.Skip(i + 1).Any(line => line.Contains(value[0], StringComparison.Ordinal));
+            if (!isClosed) return string.Create(CultureInfo.InvariantCulture, $"line {i + 1} ({name.Trim()})");
+        }
+
+        return "a line";
     }
 }

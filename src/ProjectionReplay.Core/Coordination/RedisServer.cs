@@ -1,3 +1,4 @@
+using ProjectionReplay.Replay;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Coordination;
@@ -23,16 +24,62 @@ internal sealed class RedisServer : IAsyncDisposable
     /// <exception cref="RedisException">The server is out of reach, or refused user or password.</exception>
     public static async Task<RedisServer> ConnectAsync(ConfigurationOptions options, CancellationToken cancellationToken)
     {
-        var server = new RedisServer(await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(cancellationToken).ConfigureAwait(false));
+        var server = new RedisServer(await OpenAsync(options).WaitAsync(cancellationToken).ConfigureAwait(false));
         try
         {
             await server.LogInAsync(options, cancellationToken).ConfigureAwait(false);
+            await server.RequireDatabaseAsync(cancellationToken).ConfigureAwait(false);
             return server;
         }
         catch
         {
             await server.DisposeAsync().ConfigureAwait(false);
             throw;
+        }
+    }
+
+    private static async Task<ConnectionMultiplexer> OpenAsync(ConfigurationOptions options)
+    {
+        try
+        {
+            return await ConnectionMultiplexer.ConnectAsync(options).ConfigureAwait(false);
+        }
+        catch (RedisConnectionException exception)
+        {
+            throw new RedisConnectionException(
+                exception.FailureType, CommandFlags.None, Describe(exception, options.Ssl), exception, exception.CommandStatus);
+        }
+    }
+
+    /// <summary>What the client says, without its advice to programmers, and with a word about TLS, which it has none about.</summary>
+    private static string Describe(RedisConnectionException exception, bool isSecure)
+    {
+        const string Advice = " To allow this multiplexer";
+        var text = exception.Message;
+        if (text.IndexOf(Advice, StringComparison.Ordinal) is >= 0 and var start) text = text[..start];
+        if (exception.FailureType == ConnectionFailureType.AuthenticationFailure && !isSecure) return text;
+        return isSecure
+            ? text + " The URL asks for TLS (rediss://): if the server speaks none on that port, redis:// is for it; "
+                + "if its certificate is of a private authority, add ?sslrootcert=<file>."
+            : text + " If the server speaks TLS on that port, rediss:// is for it.";
+    }
+
+    /// <summary>The client does not ask for the database until the first command, and says little then.</summary>
+    private async Task RequireDatabaseAsync(CancellationToken cancellationToken)
+    {
+        if (Database.Database == 0) return;
+        try
+        {
+            await Database.KeyExistsAsync(ReplayLockScope.KeyPrefix).WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is RedisCommandException
+            || exception is RedisException && exception.ToString().Contains("DB index", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new ReplayException(
+                ReplayError.ConnectionUrlInvalid,
+                $"Redis has no database {Database.Database}: {exception.Message.TrimEnd('.')}. "
+                    + "Correct the number at the end of REDIS_URL (or -RedisUrl); a cluster has database 0 only.",
+                exception);
         }
     }
 

@@ -39,6 +39,15 @@ internal sealed class ReplayLock : IAsyncDisposable
     /// <summary>Why the lock could not be renewed, when Redis was out of reach; null when it was there but the lock was not.</summary>
     public Exception? RenewalFault { get; private set; }
 
+    /// <summary>What the lock is called in Redis.</summary>
+    public RedisKey Key => _key;
+
+    /// <summary>What stands there as long as it is held.</summary>
+    public RedisValue Value => _value;
+
+    /// <summary>Says that the lock is gone, for who finds out before it would have been renewed.</summary>
+    public Task LoseAsync() => _lost.CancelAsync();
+
     /// <summary>Takes the lock.</summary>
     /// <param name="redis">The server.</param>
     /// <param name="scope">What is locked.</param>

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Coordination;
@@ -16,12 +17,29 @@ internal sealed record ReplayLockHolder(string Run, string Host, int ProcessId, 
     /// <summary>Start times read by different processes differ by a clock tick.</summary>
     private static readonly TimeSpan StartTolerance = TimeSpan.FromSeconds(2);
 
+    /// <summary>
+    /// Where process ids mean the same: a boot of a machine, and on Linux a PID namespace of it. Containers may share a host's
+    /// name, and see other processes by the same ids. Null in locks of versions that did not tell, and where it is not known.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Processes { get; init; }
+
+    /// <summary>
+    /// When the process was started, in ticks of its boot: unlike a time it stays the same when the clock is set. Linux only.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? ProcessStartTicks { get; init; }
+
     /// <summary>This process, starting a run now.</summary>
     public static ReplayLockHolder Create(DateTimeOffset now)
     {
         using var self = Process.GetCurrentProcess();
         return new ReplayLockHolder(
-            Guid.NewGuid().ToString("N"), Environment.MachineName, self.Id, self.StartTime.ToUniversalTime(), now.UtcDateTime);
+            Guid.NewGuid().ToString("N"), Environment.MachineName, self.Id, self.StartTime.ToUniversalTime(), now.UtcDateTime)
+        {
+            Processes = ProcessSpace.Current,
+            ProcessStartTicks = ProcessSpace.StartTicks(self.Id),
+        };
     }
 
     /// <summary>Reads a lock's value; null when it is none of ours.</summary>
@@ -44,9 +62,11 @@ internal sealed record ReplayLockHolder(string Run, string Host, int ProcessId, 
     public bool IsKnownDead()
     {
         if (!string.Equals(Host, Environment.MachineName, StringComparison.OrdinalIgnoreCase)) return false;
+        if (Processes is null || Processes != ProcessSpace.Current) return false;
         try
         {
             using var process = Process.GetProcessById(ProcessId);
+            if (ProcessStartTicks is { } started && ProcessSpace.StartTicks(ProcessId) is { } found) return found != started;
             return (process.StartTime.ToUniversalTime() - ProcessStarted).Duration() > StartTolerance;
         }
         catch (ArgumentException)
@@ -79,7 +99,6 @@ internal sealed record ReplayLockOccupant(ReplayLockScope Scope, RedisValue Valu
 }
 
 /// <summary>Source-generated, as reflection over a holder would be all that the Core needs it for.</summary>
-[System.Text.Json.Serialization.JsonSerializable(typeof(ReplayLockHolder))]
-[System.Text.Json.Serialization.JsonSourceGenerationOptions(
-    PropertyNamingPolicy = System.Text.Json.Serialization.JsonKnownNamingPolicy.CamelCase)]
-internal sealed partial class ReplayLockJson : System.Text.Json.Serialization.JsonSerializerContext;
+[JsonSerializable(typeof(ReplayLockHolder))]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+internal sealed partial class ReplayLockJson : JsonSerializerContext;

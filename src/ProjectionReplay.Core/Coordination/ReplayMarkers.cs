@@ -22,8 +22,16 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
 
     private static readonly RedisValue PendingValue = Pending;
 
+    private volatile bool _runsScripts = true;
     private readonly RedisKey _cutoffKey = CutoffPrefix + projection;
     private readonly RedisKey _completedKey = CompletedPrefix + projection;
+
+    /// <summary>
+    /// The lock that markers are set and removed under, once there is one: a run that was stopped for longer than its lock
+    /// lasts must not touch the markers of whoever came after it. Checked at the same moment as the markers are changed; on a
+    /// cluster, where the two are in two slots, right before.
+    /// </summary>
+    public ReplayLock? Fence { get; set; }
 
     private IDatabase Database => redis.Database;
 
@@ -45,12 +53,17 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
     /// in the ledger. The other way round it would leave markers on aggregates that no resume replays, and events that
     /// came in late would be skipped by the live handlers meanwhile, and lost.
     /// </summary>
-    public Task CompleteAsync(IEnumerable<RedisValue> keys, CancellationToken cancellationToken) =>
-        ForEachChunkAsync(keys, redis.IsCluster ? CompleteOnClusterAsync : CompleteAtOnceAsync, cancellationToken);
+    /// <returns>How many were marked.</returns>
+    public async Task<long> CompleteAsync(IEnumerable<RedisValue> keys, CancellationToken cancellationToken) =>
+        (await ChunkedCommands.SendAsync<RedisValue, long>(
+            keys,
+            ChunkSize,
+            redis.IsCluster ? CompleteOnClusterAsync : CompleteAtOnceAsync,
+            cancellationToken).ConfigureAwait(false)).Sum();
 
     /// <summary>Unmarks aggregates without recording them: live handlers take them back.</summary>
     public Task RemoveAsync(IEnumerable<RedisValue> keys, CancellationToken cancellationToken) =>
-        ForEachChunkAsync(keys, chunk => Database.HashDeleteAsync(_cutoffKey, chunk), cancellationToken);
+        ForEachChunkAsync(keys, RemoveAsync, cancellationToken);
 
     /// <summary>Which of some aggregates an unfinished run has completed, in their order.</summary>
     public async Task<bool[]> FindCompletedAsync(IReadOnlyList<RedisValue> keys, CancellationToken cancellationToken)
@@ -136,32 +149,138 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
         }
     }
 
-    private Task CompleteAtOnceAsync(RedisValue[] chunk)
+    private Task<long> CompleteAtOnceAsync(RedisValue[] chunk) => FencedAsync(
+        "local removed = redis.call('HDEL', KEYS[2], unpack(ARGV, 2)) redis.call('SADD', KEYS[3], unpack(ARGV, 2)) return removed",
+        [_cutoffKey, _completedKey],
+        chunk,
+        async commands =>
+        {
+            var removed = commands.HashDeleteAsync(_cutoffKey, chunk);
+            await Task.WhenAll(removed, commands.SetAddAsync(_completedKey, chunk)).ConfigureAwait(false);
+            return await removed.ConfigureAwait(false);
+        });
+
+    private async Task<long> CompleteOnClusterAsync(RedisValue[] chunk)
     {
-        var transaction = Database.CreateTransaction();
-        var removed = transaction.HashDeleteAsync(_cutoffKey, chunk);
-        var added = transaction.SetAddAsync(_completedKey, chunk);
-        return AllAsync(transaction.ExecuteAsync(), removed, added);
+        var removed = await RemoveAsync(chunk).ConfigureAwait(false);
+        await Database.SetAddAsync(_completedKey, chunk).ConfigureAwait(false);
+        return removed;
     }
 
-    private async Task CompleteOnClusterAsync(RedisValue[] chunk)
-    {
-        await Database.HashDeleteAsync(_cutoffKey, chunk).ConfigureAwait(false);
-        await Database.SetAddAsync(_completedKey, chunk).ConfigureAwait(false);
-    }
+    private Task<long> RemoveAsync(RedisValue[] chunk) => FencedAsync(
+        "return redis.call('HDEL', KEYS[2], unpack(ARGV, 2))",
+        [_cutoffKey],
+        chunk,
+        commands => commands.HashDeleteAsync(_cutoffKey, chunk));
 
     private Task SetAsync(IEnumerable<HashEntry> entries, CancellationToken cancellationToken) =>
-        ForEachChunkAsync(entries, chunk =>
+        ForEachChunkAsync(
+            entries,
+            chunk => FencedAsync(
+                $"redis.call('HSET', KEYS[2], unpack(ARGV, 2)) redis.call('EXPIRE', KEYS[2], {MarkerLifetime.TotalSeconds:0}) return 0",
+                [_cutoffKey],
+                chunk,
+                async commands =>
+                {
+                    var set = commands.HashSetAsync(_cutoffKey, chunk);
+                    await Task.WhenAll(set, commands.KeyExpireAsync(_cutoffKey, MarkerLifetime)).ConfigureAwait(false);
+                    return 0;
+                }),
+            cancellationToken);
+
+    /// <summary>
+    /// Changes markers if the lock is still held: by a script, which the server runs in one go. A transaction that watches the
+    /// lock would do the same, but the client lets nothing else through meanwhile, and for long when the connection breaks.
+    /// </summary>
+    /// <param name="script">What to do. The lock is KEYS[1], and its value ARGV[1].</param>
+    /// <param name="keys">KEYS from the second on.</param>
+    /// <param name="items">ARGV from the second on: each value, or each name with its value.</param>
+    /// <param name="commands">
+    /// The same in commands of a transaction, queued without waiting for any, where nothing is locked or no script can be run.
+    /// </param>
+    /// <exception cref="LockLostException">The lock is not held, and nothing was done.</exception>
+    private async Task<long> FencedAsync<T>(string script, RedisKey[] keys, T[] items, Func<IDatabaseAsync, Task<long>> commands)
+    {
+        if (Fence is { } fence)
         {
-            var batch = Database.CreateBatch();
-            var set = batch.HashSetAsync(_cutoffKey, chunk);
-            var expire = batch.KeyExpireAsync(_cutoffKey, MarkerLifetime);
-            batch.Execute();
-            return AllAsync(set, expire);
-        }, cancellationToken);
+            if (!redis.IsCluster && _runsScripts)
+            {
+                try
+                {
+                    var arguments = Arguments(fence.Value, items);
+                    var answer = (long)await Database.ScriptEvaluateAsync(
+                        $"if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end {script}",
+                        [fence.Key, .. keys],
+                        arguments,
+                        CommandFlags.NoScriptCache).ConfigureAwait(false);
+
+                    // Answered, so that nothing is going to send it any more. One of a command that failed may lie in a queue.
+                    if (items.Length == ChunkSize) Idle<T>.Arguments.Give(arguments);
+                    return answer >= 0 ? answer : throw await LostAsync(fence).ConfigureAwait(false);
+                }
+                catch (RedisServerException exception) when (IsRefused(exception.Message))
+                {
+                    _runsScripts = false;
+                }
+            }
+
+            // A moment before, then, and not at the same.
+            await RequireLockAsync().ConfigureAwait(false);
+        }
+
+        var transaction = Database.CreateTransaction();
+        var done = commands(transaction);
+        await transaction.ExecuteAsync().ConfigureAwait(false);
+        return await done.ConfigureAwait(false);
+    }
+
+    private static RedisValue[] Arguments<T>(RedisValue first, T[] items)
+    {
+        var length = 1 + (items.Length * (typeof(T) == typeof(HashEntry) ? 2 : 1));
+        if (items.Length != ChunkSize || !Idle<T>.Arguments.TryTake(out var arguments)) arguments = new RedisValue[length];
+        arguments[0] = first;
+        if (items is HashEntry[] entries)
+        {
+            for (var i = 0; i < entries.Length; i++) (arguments[(2 * i) + 1], arguments[(2 * i) + 2]) = (entries[i].Name, entries[i].Value);
+        }
+        else ((RedisValue[])(object)items).CopyTo(arguments, 1);
+
+        return arguments;
+    }
+
+    /// <summary>Makes sure, as of now, that the lock is still held, where there is one.</summary>
+    /// <exception cref="LockLostException">It is not.</exception>
+    public async Task RequireLockAsync()
+    {
+        if (Fence is not { } fence) return;
+        if (await Database.StringGetAsync(fence.Key).ConfigureAwait(false) != fence.Value)
+        {
+            throw await LostAsync(fence).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The user may run no scripts, or the server runs none.</summary>
+    private static bool IsRefused(string answer) =>
+        answer.Contains("eval", StringComparison.OrdinalIgnoreCase)
+                && (answer.StartsWith("NOPERM", StringComparison.Ordinal)
+                    || answer.Contains("unknown command", StringComparison.OrdinalIgnoreCase))
+            || answer.Contains("Lua", StringComparison.Ordinal) && answer.Contains("disabled", StringComparison.OrdinalIgnoreCase);
+
+    private static async Task<LockLostException> LostAsync(ReplayLock held)
+    {
+        await held.LoseAsync().ConfigureAwait(false);
+        return new LockLostException();
+    }
 
     private static Task ForEachChunkAsync<T>(IEnumerable<T> items, Func<T[], Task> send, CancellationToken cancellationToken) =>
         ChunkedCommands.SendAsync(items, ChunkSize, send, cancellationToken);
 
-    private static Task AllAsync(params Task[] tasks) => Task.WhenAll(tasks);
+    /// <summary>Arguments of scripts about whole chunks of items of one type.</summary>
+    private static class Idle<T>
+    {
+        public static WeakPool<RedisValue[]> Arguments { get; } = new();
+    }
 }
+
+/// <summary>The lock that markers are changed under is not held any more.</summary>
+internal sealed class LockLostException() : Exception("The run lock is held by nobody, or by another run.");

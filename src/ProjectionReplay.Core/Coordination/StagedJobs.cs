@@ -19,7 +19,14 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>How long is waited for jobs at least, where none was tried the last few times.</summary>
+    private static readonly TimeSpan LeastPatience = TimeSpan.FromSeconds(2);
+
+    /// <summary>Waits in which no job was tried, until workers are taken to be off, and not those jobs put off for long.</summary>
+    private const int FewTimes = 3;
+
     private readonly GroupKeys _groupKeys = new(queueName);
+    private volatile int _untriedInARow;
     private readonly ConcurrentBag<GroupKeyBlock> _idleBlocks = [];
 
     /// <summary>The jobs that there are at the moment, of those aggregates that have any. One round trip when none has.</summary>
@@ -41,12 +48,18 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
     /// need not be: they are for later events. Forgets the jobs that were tried.
     /// </summary>
     /// <returns>The snapshots with a job that was not tried in time, and whether any job was.</returns>
+    /// <remarks>
+    /// Where nobody tried any job for the whole time, three times in a row, the next waits are short ones, as workers are off:
+    /// but as soon as a job is tried they are not, and the wait has its whole time again.
+    /// </remarks>
     public async Task<(List<JobSnapshot> Stuck, bool AnyTried)> WaitAsync(
         IReadOnlyList<JobSnapshot> snapshots, TimeSpan timeout, CancellationToken cancellationToken)
     {
+        if (snapshots.Count == 0) return ([], false);
         var started = timeProvider.GetTimestamp();
         var waiting = snapshots.ToList();
         var anyTried = false;
+        var isHasty = _untriedInARow >= FewTimes && timeout > LeastPatience;
         for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {
             foreach (var (group, jobs) in waiting.Zip(await LookAsync(waiting, cancellationToken).ConfigureAwait(false)))
@@ -55,8 +68,14 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
             }
 
             waiting.RemoveAll(group => group.Jobs.Count == 0);
-            var left = timeout - timeProvider.GetElapsedTime(started);
-            if (waiting.Count == 0 || left <= TimeSpan.Zero) return (waiting, anyTried);
+            if (anyTried) (_untriedInARow, isHasty) = (0, false);
+            var left = (isHasty ? LeastPatience : timeout) - timeProvider.GetElapsedTime(started);
+            if (waiting.Count == 0 || left <= TimeSpan.Zero)
+            {
+                if (waiting.Count > 0 && !anyTried) _untriedInARow++;
+                return (waiting, anyTried);
+            }
+
             await Task.Delay(pause < left ? pause : left, timeProvider, cancellationToken).ConfigureAwait(false);
         }
     }

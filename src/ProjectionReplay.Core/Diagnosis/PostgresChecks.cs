@@ -20,10 +20,10 @@ internal sealed class PostgresChecks(ReplayConnections connections, IReadOnlyLis
 
     private async Task CheckAsync(CancellationToken cancellationToken)
     {
-        if (!report.TryResolve(connections.ResolveDatabase, ServerSettings.Postgres, out var settings)) return;
+        if (!report.TryResolve(connections.ResolveDatabase, ServerSettings.Postgres, out _)) return;
         var patience = (int)CheckReport.Patience.TotalSeconds;
-        var dataSource = NpgsqlDataSource.Create(
-            new NpgsqlConnectionStringBuilder(settings) { Timeout = patience, CommandTimeout = patience });
+        var dataSource = PostgresSource.Open(
+            connections.ResolveDatabase(), settings => (settings.Timeout, settings.CommandTimeout) = (patience, patience));
         await using (dataSource.ConfigureAwait(false))
         {
             var isConnected = await report.TryAsync(

@@ -12,8 +12,8 @@ internal sealed class PostgresPrivilegeChecks(NpgsqlDataSource dataSource, Check
     /// <summary>Checks one counter table.</summary>
     public async Task CheckTableAsync(string table, CancellationToken cancellationToken)
     {
-        var granted = await FindGrantsAsync(Sql.Quote(table), cancellationToken).ConfigureAwait(false);
-        Judge(table, granted, $"GRANT SELECT, INSERT, UPDATE, DELETE ON {Sql.Quote(table)} TO the user.");
+        var granted = await FindGrantsAsync(PostgresSource.Quote(dataSource, table), cancellationToken).ConfigureAwait(false);
+        Judge(table, granted, $"GRANT SELECT, INSERT, UPDATE, DELETE ON {PostgresSource.Quote(dataSource, table)} TO the user.");
     }
 
     /// <summary>Checks the ledger in each schema of some counter tables.</summary>
@@ -95,7 +95,8 @@ internal sealed class PostgresPrivilegeChecks(NpgsqlDataSource dataSource, Check
             """);
         await using (command.ConfigureAwait(false))
         {
-            command.Parameters.Add(Sql.Array(NpgsqlTypes.NpgsqlDbType.Text, tables.Select(Sql.Quote).ToArray()));
+            command.Parameters.Add(Sql.Array(
+                NpgsqlTypes.NpgsqlDbType.Text, tables.Select(table => PostgresSource.Quote(dataSource, table)).ToArray()));
             var schemas = new List<(string, bool, bool)>();
             var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             await using (reader.ConfigureAwait(false))

@@ -94,6 +94,32 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
         EventSelection selection, AggregateRange range, AggregateVisitor visit, CancellationToken cancellationToken) =>
         VisitAsync(InRange(selection), [.. Bind(selection, range)], range.AggregateType, visit, cancellationToken);
 
+    /// <summary>The parts that the table has by now; null when it has none to ask for, or too many.</summary>
+    public Task<IReadOnlyList<ulong>?> ListPartsAsync(CancellationToken cancellationToken) => _hasParts
+        ? TableParts.ListAsync(database, TableName, cancellationToken)
+        : Task.FromResult<IReadOnlyList<ulong>?>(null);
+
+    /// <summary>
+    /// The aggregates that have a row in another part of the table than some: those that came to the log since those parts were
+    /// listed are among them. Null when they are too many for a short answer, as after a merge of large parts.
+    /// </summary>
+    public async Task<IReadOnlyList<AggregateKey>?> FindElsewhereAsync(
+        EventSelection selection, IReadOnlyList<ulong> parts, CancellationToken cancellationToken)
+    {
+        const int Most = 5_000;
+        var rows = await database.QueryTextsAsync(
+            $$"""
+            SELECT DISTINCT toString(AggregateType), AggregateId
+            FROM event_log
+            WHERE {{Selected(selection)}} AND {{TableParts.Number}} NOT IN {parts:Array(UInt64)}
+            LIMIT {most:UInt64}
+            """,
+            [.. Bind(selection), new("parts", "Array(UInt64)", parts), new("most", "UInt64", (ulong)Most + 1)],
+            columns: 2,
+            cancellationToken).ConfigureAwait(false);
+        return rows.Count > Most ? null : [.. rows.Select(row => new AggregateKey(selection.TenantId, row[0], row[1]))];
+    }
+
     /// <summary>When the first of all events happened; null when there is none.</summary>
     public async Task<DateTimeOffset?> FindFirstTimestampAsync(EventSelection selection, CancellationToken cancellationToken)
     {

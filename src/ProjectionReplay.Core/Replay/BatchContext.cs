@@ -29,6 +29,12 @@ internal sealed record BatchContext(
     /// <summary>Whether an interrupted run goes on, so that some aggregates may be completed already.</summary>
     public bool IsResuming { get; init; }
 
+    /// <summary>Whether no two aggregates have the same key string.</summary>
+    public bool HasDistinctKeys { get; init; } = true;
+
+    /// <summary>Whether aggregates that the ledger accounts for are counted once more, to add what is missing.</summary>
+    public bool IsSettling { get; init; }
+
     /// <summary>
     /// Whether every aggregate that the log holds in a batch's ranges is to be replayed, so that none has to be looked up before
     /// its events are read.

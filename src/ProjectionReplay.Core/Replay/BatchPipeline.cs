@@ -1,5 +1,4 @@
 using System.Globalization;
-using ProjectionReplay.Coordination;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Replay;
@@ -8,15 +7,10 @@ namespace ProjectionReplay.Replay;
 /// Takes the planned batches through the cycle, several at a time: while one stores its states and gives its aggregates
 /// back the next one is marked and settled, and those after that load. Every batch passes the stages in its turn.
 /// </summary>
-internal sealed class BatchPipeline(BatchContext context, BatchSequence sequence, RunFailures failures, ReplayLock runLock)
+internal sealed class BatchPipeline(BatchContext context, BatchSequence sequence, RunFailures failures, RunStop stop)
 {
     /// <summary>Batches beside those that load, one in each stage: more would be held for longer and gain nothing.</summary>
     private const int LoadedAtOnce = 2;
-
-    /// <summary>Ctrl+C is to return within two seconds.</summary>
-    private static readonly TimeSpan PatienceWhenCancelled = TimeSpan.FromSeconds(1.5);
-
-    private static readonly TimeSpan PatienceWhenFailed = TimeSpan.FromSeconds(30);
 
     private readonly Queue<InFlight> _inFlight = [];
 
@@ -24,9 +18,9 @@ internal sealed class BatchPipeline(BatchContext context, BatchSequence sequence
     /// <returns>The number of aggregates replayed.</returns>
     /// <exception cref="ReplayException">A batch failed. It and those behind it are given back.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled; so are they.</exception>
-    public async Task<int> RunAsync(CancellationToken cancellationToken)
+    public async Task<int> RunAsync()
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
         var replayed = 0;
         var stages = new Stages[sequence.Places.Count];
         try
@@ -38,8 +32,9 @@ internal sealed class BatchPipeline(BatchContext context, BatchSequence sequence
                     var batch = new ReplayBatch(
                         context, sequence.Places[number - 1], number, context.Reporter.Begin(number, stages.Length));
                     stages[number - 1] = new Stages();
-                    _inFlight.Enqueue(
-                        new InFlight(batch, PassAsync(batch, Before(1), Before(sequence.LoadsAtOnce), stages[number - 1], stop.Token)));
+                    var passing = PassAsync(
+                        batch, Before(1), Before(sequence.LoadsAtOnce), stages[number - 1], abandoned.Token);
+                    _inFlight.Enqueue(new InFlight(batch, passing));
                     number++;
                     continue;
                 }
@@ -56,9 +51,9 @@ internal sealed class BatchPipeline(BatchContext context, BatchSequence sequence
         catch (Exception exception)
         {
             // Asked before the time that giving the batches back may take.
-            var isCancelled = cancellationToken.IsCancellationRequested;
-            await stop.CancelAsync().ConfigureAwait(false);
-            await FailAsync(exception, isCancelled, cancellationToken).ConfigureAwait(false);
+            var isCancelled = stop.IsCancelled;
+            await abandoned.CancelAsync().ConfigureAwait(false);
+            await FailAsync(exception, isCancelled).ConfigureAwait(false);
         }
 
         return replayed;
@@ -82,19 +77,20 @@ internal sealed class BatchPipeline(BatchContext context, BatchSequence sequence
     }
 
     /// <summary>Gives back the first batch in flight, which has failed, and those behind it; then throws.</summary>
-    private async Task FailAsync(Exception exception, bool isCancelled, CancellationToken cancellationToken)
+    private async Task FailAsync(Exception exception, bool isCancelled)
     {
         var number = _inFlight.Peek().Batch.Number;
-        var isUnmarked = await AbandonAsync(isCancelled ? PatienceWhenCancelled : PatienceWhenFailed).ConfigureAwait(false);
-        var failure = runLock.Lost.IsCancellationRequested
-            ? failures.LockLost(runLock, exception)
-            : failures.Abandoned(exception, number, sequence.Places.Count, isUnmarked, isCancelled);
+        var hasUnsettledCounts = !context.Request.IsRebuild && _inFlight.Any(inFlight => inFlight.Batch.HasUnsettledCounts);
+        var isUnmarked = await AbandonAsync().ConfigureAwait(false);
+        var failure = stop.IsLockLost && !isCancelled
+            ? failures.LockLost(stop.Lock, exception)
+            : failures.Abandoned(exception, number, sequence.Places.Count, isUnmarked, isCancelled, hasUnsettledCounts);
         await context.Reporter.LastStepAsync(
             "error",
             entry => entry with { Batch = number, BatchCount = sequence.Places.Count, Message = failure.Message }).ConfigureAwait(false);
         if (failure.Error == ReplayError.ReplayFailed && isCancelled)
         {
-            throw new OperationCanceledException(failure.Message, exception, cancellationToken);
+            throw new OperationCanceledException(failure.Message, exception, stop.Token);
         }
 
         throw failure;
@@ -105,9 +101,9 @@ internal sealed class BatchPipeline(BatchContext context, BatchSequence sequence
     /// the failure is the news.
     /// </summary>
     /// <returns>Whether none of their markers is left.</returns>
-    private async Task<bool> AbandonAsync(TimeSpan timeout)
+    private async Task<bool> AbandonAsync()
     {
-        using var patience = new CancellationTokenSource(timeout, context.TimeProvider);
+        using var patience = new CancellationTokenSource(stop.Patience, context.TimeProvider);
         try
         {
             // None of them may set another marker.
@@ -116,14 +112,7 @@ internal sealed class BatchPipeline(BatchContext context, BatchSequence sequence
                 await ((Task)inFlight.Passing).WaitAsync(patience.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
 
-            // A run that took over has marked the aggregates again: its markers are not ours to remove.
-            if (runLock.Lost.IsCancellationRequested
-                && !await context.Faults.CallAsync(
-                    Server.Redis, "Regaining the run lock", runLock.TryRegainAsync, patience.Token).ConfigureAwait(false))
-            {
-                return false;
-            }
-
+            if (!await stop.MayHandBackAsync(context.Faults, patience.Token).ConfigureAwait(false)) return false;
             var keys = _inFlight.SelectMany(inFlight => inFlight.Batch.Keys).Select(key => (RedisValue)key).ToList();
             await context.Faults.CallAsync(
                 Server.Redis, "Removing markers", token => context.Markers.RemoveAsync(keys, token), patience.Token).ConfigureAwait(false);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using ProjectionReplay.Coordination;
 using StackExchange.Redis;
 
@@ -23,6 +24,9 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
     private HashSet<ReadOnlyMemory<byte>> _hadJobs = [];
     private List<BatchAggregate> _busy = [];
 
+    /// <summary>Whether any aggregate has a cutoff.</summary>
+    public bool HasBusy => _busy.Count > 0;
+
     /// <summary>
     /// Waits until no job is at work that was before the aggregates were marked. Looks for staged ones on the way, so that
     /// few aggregates have to be looked at again.
@@ -38,15 +42,11 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
     }
 
     /// <summary>Lets live handlers skip what was folded of those aggregates that they have jobs for.</summary>
-    /// <param name="replayed">Key strings, UTF-8, and cutoffs of others, which an earlier replay accounts for.</param>
-    /// <param name="cancellationToken">Abandons the work.</param>
-    public async Task SetCutoffsAsync(
-        IReadOnlyList<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Cutoff)> replayed, CancellationToken cancellationToken)
+    public async Task SetCutoffsAsync(CancellationToken cancellationToken)
     {
         _busy = await FindBusyAsync(folds.Aggregates, cancellationToken).ConfigureAwait(false);
         await SetCutoffsAsync(
-            _busy.Select(aggregate => (aggregate.KeyUtf8, aggregate.Cutoff!.Value)).Concat(replayed),
-            cancellationToken).ConfigureAwait(false);
+            _busy.Select(aggregate => (aggregate.KeyUtf8, aggregate.Cutoff!.Value)), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Waits until every live job for an event that was folded has met its cutoff.</summary>
@@ -99,12 +99,8 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
         var again = await folds.FoldAgainAsync(late, cancellationToken).ConfigureAwait(false);
         await SetCutoffsAsync(
             late.Select(aggregate => (aggregate.KeyUtf8, aggregate.Cutoff!.Value)), cancellationToken).ConfigureAwait(false);
-        if (!context.Reporter.AreWorkersIdle)
-        {
-            await LetJobsBeStagedAsync(late, cancellationToken).ConfigureAwait(false);
-            await MeetJobsAsync(late, cancellationToken).ConfigureAwait(false);
-        }
-
+        await LetJobsBeStagedAsync(late, cancellationToken).ConfigureAwait(false);
+        await MeetJobsAsync(late, cancellationToken).ConfigureAwait(false);
         await folds.StoreAsync(again, cancellationToken).ConfigureAwait(false);
     }
 
@@ -122,7 +118,6 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
     /// </summary>
     private async Task<List<BatchAggregate>> FindBusyAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
     {
-        if (context.Reporter.AreWorkersIdle) return [];
         await LetJobsBeStagedAsync(aggregates, cancellationToken).ConfigureAwait(false);
         var open = aggregates.Where(
             aggregate => aggregate.Cutoff is not null && (aggregate.IsFresh || aggregate.HasGrown || _hadJobs.Contains(aggregate.KeyUtf8)));
@@ -183,11 +178,16 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
             throw DrainFailure.Create(context, stuck.ConvertAll(snapshot => snapshot.Key), "were staged or deferred were not tried again");
         }
 
-        // Nobody is at work on the queue, so that waiting any longer, in this batch or another, is of no use.
-        context.Reporter.AreWorkersIdle = true;
-        context.Reporter.Warn(
-            $"Jobs of queue {context.Definition.QueueName} are staged, but no worker takes them up. "
-                + "Those for events that this replay folds will be folded a second time when the workers are back: "
-                + "replay once more then, or start the workers before.");
+        // No worker is at work, or those jobs are put off for longer: to wait any longer is of no use.
+        context.Reporter.Verbose(string.Create(
+            CultureInfo.InvariantCulture,
+            $"Batch {number}: staged jobs of {stuck.Count:N0} aggregates, for example of '{Encoding.UTF8.GetString(stuck[0].Key.Span)}', "
+                + $"were not tried."));
+        context.Reporter.Warn(string.Create(
+            CultureInfo.InvariantCulture,
+            $"Jobs of queue {context.Definition.QueueName} are staged, but were not tried within -DrainTimeout "
+                + $"({context.Options.DrainTimeout.TotalSeconds:0.###} s): no worker takes them up, or they are put off for longer. "
+                + $"Those for events that this replay folds will be folded a second time when they are tried: "
+                + $"replay once more then; or start the workers, or give a longer -DrainTimeout, before."));
     }
 }

@@ -2,19 +2,33 @@ using System.Globalization;
 using System.Text;
 using ProjectionReplay.Events;
 using ProjectionReplay.Projections;
+using ProjectionReplay.Stores;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Replay;
 
 /// <summary>
 /// Clears the way for building a tenant's counters anew. Live handlers have counted some of the events already, and
-/// nobody knows which. So all aggregates are marked at once, and when no live job is at work on any of them the old
-/// rows go, together with what the ledger says of them. From there on each event is counted once: by the replay up to
+/// nobody knows which. So all aggregates are marked at once, and when no live job is at work on any of them what was counted
+/// goes, together with what the ledger says of them. From there on each event is counted once: by the replay up to
 /// an aggregate's cutoff, by live handlers after it.
 /// </summary>
 internal sealed class CounterRebuild(BatchContext context)
 {
     private const int ChunkSize = 10_000;
+
+    /// <summary>How long a moment without new aggregates is looked for.</summary>
+    private const int RoundsInDrainTimeouts = 4;
+
+    private const string RecordingRebuild = "Recording the rebuild";
+
+    private static readonly TimeSpan PatienceAfterFailure = TimeSpan.FromSeconds(1);
+
+    // All that is there: what is taken away was counted whenever it happened.
+    private readonly EventSelection _selection = context.Selection with { Since = DateTimeOffset.UnixEpoch };
+
+    /// <summary>The aggregates that were marked.</summary>
+    public HashSet<AggregateKey> Marked { get; } = [];
 
     /// <summary>Checks that the rows can be built from the events that the run finds.</summary>
     /// <exception cref="ReplayException"><see cref="ReplayError.RebuildNotPossible"/>.</exception>
@@ -93,44 +107,163 @@ internal sealed class CounterRebuild(BatchContext context)
                 + "Keep the counters as they are; or give -Rebuild -Force, if they may lose what is not in the log.");
     }
 
-    /// <summary>Marks all aggregates, waits for the live jobs at work, and deletes the old rows.</summary>
-    /// <returns>What is to be replayed: what was found before, and what turned up meanwhile.</returns>
+    /// <summary>Marks all aggregates, waits for the live jobs at work, and takes away what was counted by then.</summary>
+    /// <param name="cancellationToken">Abandons the work.</param>
+    /// <returns>What is to be replayed: the aggregates that were marked, and no others.</returns>
+    /// <remarks>
+    /// An aggregate that is born meanwhile is counted by live handlers, who know of no mark. It must be marked too if any of
+    /// that was counted before the counters were read: so these are read first, and then the log is looked at. Whatever is
+    /// counted by then stands there. When all of it is marked, what was read is what the marked aggregates contributed, and
+    /// nobody adds to that any more. Else the new ones are marked, and all is looked at once more. No lock is held, as
+    /// taking away leaves what others have added since.
+    /// </remarks>
     public async Task<DiscoveredAggregates> ClearAsync(CancellationToken cancellationToken)
     {
-        var marked = new HashSet<AggregateKey>();
-        var (found, discovery) = await DiscoverAsync(cancellationToken).ConfigureAwait(false);
-        while (true)
+        var marked = Marked;
+        var parts = await ListPartsAsync(cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<AggregateKey> found = await FindAllAsync(cancellationToken).ConfigureAwait(false);
+        var started = context.TimeProvider.GetTimestamp();
+        for (var round = 1; ; round++)
         {
             await MarkAsync([.. found.Where(marked.Add)], cancellationToken).ConfigureAwait(false);
-            var isEmptied = await context.Faults.CallAsync(
-                Server.Postgres,
-                $"Emptying {context.Definition.Table}",
-                token => context.Projection.EmptyAsync(context.Request.TenantId, FindAllAsync, token),
-                cancellationToken).ConfigureAwait(false);
-            if (isEmptied) return discovery;
+            await context.PauseAsync(0, DelicateMoment.BeforeBaseline, cancellationToken).ConfigureAwait(false);
+            var baseline = await ReadBaselineAsync(cancellationToken).ConfigureAwait(false);
+            await context.PauseAsync(0, DelicateMoment.AfterBaseline, cancellationToken).ConfigureAwait(false);
+            (found, parts) = await FindNewAsync(parts, cancellationToken).ConfigureAwait(false);
+            if (found.All(marked.Contains))
+            {
+                if (await TakeAwayAsync(baseline, cancellationToken).ConfigureAwait(false)) break;
+            }
+
+            if (context.TimeProvider.GetElapsedTime(started) > context.Options.DrainTimeout * RoundsInDrainTimeouts) throw TooBusy(round);
+            context.Reporter.Verbose(string.Create(
+                CultureInfo.InvariantCulture, $"Look {round}: new aggregates came in meanwhile; marking them as well."));
         }
 
-        // Whatever live handlers have counted stands in the log by now, as they can count no more. An aggregate that
-        // is not marked yet was counted without the replay's knowing: it has to be marked first.
-        async Task<IReadOnlyList<AggregateKey>?> FindAllAsync(CancellationToken token)
+        return await context.Faults.CallAsync(
+            Server.ClickHouse,
+            "Discovering aggregates",
+            token => DiscoveredAggregates.FindAsync(context.Servers.EventLog, _selection, context.Request, token, only: marked),
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    private Task<List<AggregateKey>> FindAllAsync(CancellationToken cancellationToken) => context.Faults.CallAsync(
+        Server.ClickHouse,
+        "Discovering aggregates",
+        async token =>
         {
-            (found, discovery) = await DiscoverAsync(token).ConfigureAwait(false);
-            return found.TrueForAll(marked.Contains) ? found : null;
+            var found = new List<AggregateKey>();
+            await DiscoveredAggregates.FindAsync(
+                context.Servers.EventLog, _selection, context.Request, token, found.Add).ConfigureAwait(false);
+            return found;
+        },
+        cancellationToken);
+
+    /// <summary>The aggregates that may have come in since some parts were listed, and the parts by now.</summary>
+    private async Task<(IReadOnlyList<AggregateKey> Found, IReadOnlyList<ulong>? Parts)> FindNewAsync(
+        IReadOnlyList<ulong>? parts, CancellationToken cancellationToken)
+    {
+        // Listed before it is looked, so that what comes in between is looked at twice and not never.
+        var now = await ListPartsAsync(cancellationToken).ConfigureAwait(false);
+        var found = parts is null ? null : await context.Faults.CallAsync(
+            Server.ClickHouse,
+            "Looking for new aggregates",
+            token => context.Servers.EventLog.FindElsewhereAsync(_selection, parts, token),
+            cancellationToken).ConfigureAwait(false);
+        return (found ?? await FindAllAsync(cancellationToken).ConfigureAwait(false), now);
+    }
+
+    private Task<IReadOnlyList<ulong>?> ListPartsAsync(CancellationToken cancellationToken) => context.Faults.CallAsync(
+        Server.ClickHouse, "Listing parts of the event log", context.Servers.EventLog.ListPartsAsync, cancellationToken);
+
+    private Task<CounterBaseline> ReadBaselineAsync(CancellationToken cancellationToken) => context.Faults.CallAsync(
+        context.StoreServer,
+        $"Reading {context.Definition.Table}",
+        token => context.Projection.ReadBaselineAsync(context.Request.TenantId, token),
+        cancellationToken);
+
+    /// <summary>Takes away, under a record that says so: it goes again when nothing was taken away.</summary>
+    private async Task<bool> TakeAwayAsync(CounterBaseline baseline, CancellationToken cancellationToken)
+    {
+        var wasBegun = await context.Faults.CallAsync(
+            Server.Redis,
+            RecordingRebuild,
+            async token =>
+            {
+                var isThere = await context.Markers.IsRebuildingAsync(context.Request.TenantId, token).ConfigureAwait(false);
+                await context.Markers.BeginRebuildAsync(context.Request.TenantId, token).ConfigureAwait(false);
+                return isThere;
+            },
+            cancellationToken).ConfigureAwait(false);
+        var isDone = true;
+        try
+        {
+            isDone = await context.Faults.CallAsync(
+                context.StoreServer,
+                $"Emptying {context.Definition.Table}",
+                async token =>
+                {
+                    // Whoever was stopped for long must not take away what another run has counted since.
+                    await context.Markers.RequireLockAsync().WaitAsync(token).ConfigureAwait(false);
+                    return await context.Projection.TakeAwayAsync(baseline, token).ConfigureAwait(false);
+                },
+                cancellationToken).ConfigureAwait(false);
+            return isDone;
+        }
+        catch
+        {
+            isDone = await WasTakenAwayAsync(baseline).ConfigureAwait(false);
+            throw;
+        }
+        finally
+        {
+            if (!isDone && !wasBegun) await TryWithdrawAsync().ConfigureAwait(false);
         }
     }
 
-    private Task<(List<AggregateKey> Found, DiscoveredAggregates Discovery)> DiscoverAsync(CancellationToken cancellationToken) =>
-        context.Faults.CallAsync(
-            Server.ClickHouse,
-            "Discovering aggregates",
-            async token =>
-            {
-                var found = new List<AggregateKey>();
-                var discovery = await DiscoveredAggregates.FindAsync(
-                    context.Servers.EventLog, context.Selection, context.Request, token, found.Add).ConfigureAwait(false);
-                return (found, discovery);
-            },
-            cancellationToken);
+    /// <summary>Never throws: who cannot tell says that it was.</summary>
+    private async Task<bool> WasTakenAwayAsync(CounterBaseline baseline)
+    {
+        try
+        {
+            using var patience = new CancellationTokenSource(PatienceAfterFailure, context.TimeProvider);
+            return await context.Projection.IsTakenAwayAsync(baseline, patience.Token).ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            return true;
+        }
+    }
+
+    /// <summary>Never throws: a record that stays is untrue, and does no harm but to ask for another rebuild.</summary>
+    private async Task TryWithdrawAsync()
+    {
+        try
+        {
+            using var patience = new CancellationTokenSource(PatienceAfterFailure, context.TimeProvider);
+            await context.Faults.CallAsync(
+                Server.Redis,
+                RecordingRebuild,
+                async token =>
+                {
+                    await context.Markers.RequireLockAsync().WaitAsync(token).ConfigureAwait(false);
+                    await context.Markers.EndRebuildAsync(context.Request.TenantId, token).ConfigureAwait(false);
+                },
+                patience.Token).ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            context.Reporter.Verbose("The record that a rebuild was begun could not be removed, though nothing was deleted.");
+        }
+    }
+
+    private ReplayException TooBusy(int round) => new(
+        ReplayError.RebuildNotPossible,
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"Tenant '{context.Request.TenantId}' is too busy: in {round:N0} looks at the event log there were new aggregates each time, "
+                + $"so that no moment was found to empty its counters. Nothing was deleted. "
+                + $"Try again at a quieter time, or with a longer -DrainTimeout: it looks for {RoundsInDrainTimeouts} times that."));
 
     private async Task MarkAsync(List<AggregateKey> aggregates, CancellationToken cancellationToken)
     {

@@ -52,23 +52,32 @@ internal sealed class DiscoveredAggregates
     /// <param name="request">The run.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
     /// <param name="visit">Told of each aggregate.</param>
+    /// <param name="only">The aggregates that are to be replayed, of those that are there; else all.</param>
     public static async Task<DiscoveredAggregates> FindAsync(
         ClickHouseEventLog log,
         EventSelection selection,
         ReplayRequest request,
         CancellationToken cancellationToken,
-        Action<AggregateKey>? visit = null)
+        Action<AggregateKey>? visit = null,
+        IReadOnlySet<AggregateKey>? only = null)
     {
         // Live handlers have counted what is born after the discovery, and go on counting it.
         var isExact = request.Projection.Definition.ReplaySafety == ReplaySafety.Increment;
         var planner = new BatchPlanner(request.Options.AggregateBatchSize, isExact);
         var isChosen = selection.AggregateIds is not null;
         var (types, ambiguous, chosen) = (new List<string>(selection.AggregateTypes), new List<AggregateKey>(), new List<AggregateKey>());
+        var (seenType, seenId) = ((string?)null, new GrowingBytes());
         var last = await log.FindLastAsync(selection, cancellationToken).ConfigureAwait(false);
+
+        // Before, so that what comes in meanwhile does not make the selection look like a part.
+        var total = await log.CountRowsAsync(selection, cancellationToken).ConfigureAwait(false);
         await log.DiscoverAsync(
             selection,
             (type, id, rowCount) =>
             {
+                seenType = type;
+                seenId.Set(id);
+                if (only?.Contains(Key(type, id)) == false) return;
                 planner.Add(type, id, rowCount);
                 visit?.Invoke(Key(type, id));
                 if (isChosen) chosen.Add(Key(type, id));
@@ -81,7 +90,7 @@ internal sealed class DiscoveredAggregates
             },
             cancellationToken).ConfigureAwait(false);
         planner.Finish();
-        if (last is { } behind && !planner.HasReached(behind.Type, behind.Id))
+        if (last is { } behind && !IsAtOrBefore(behind))
         {
             throw AnswerIncompleteException.EndsEarly(string.Create(
                 CultureInfo.InvariantCulture,
@@ -89,11 +98,10 @@ internal sealed class DiscoveredAggregates
                     + $"and the table {ClickHouseEventLog.TableName} has '{behind.Id}' of type '{behind.Type}' behind them"));
         }
 
-        var total = await log.CountRowsAsync(selection, cancellationToken).ConfigureAwait(false);
         selection = selection with
         {
             IsSparse = planner.EventCount > 0 && planner.EventCount < total / 2,
-            IsWhole = planner.EventCount == total,
+            IsWhole = planner.EventCount >= total,
         };
 
         // Few of the tenant's types are among chosen aggregates.
@@ -105,6 +113,14 @@ internal sealed class DiscoveredAggregates
         {
             HasDistinctKeys = !types.Exists(type => type.Contains(':', StringComparison.Ordinal)),
         };
+
+        bool IsAtOrBefore((string Type, string Id) aggregate)
+        {
+            if (seenType is null) return false;
+            var order = Encoding.UTF8.GetBytes(aggregate.Type).AsSpan().SequenceCompareTo(Encoding.UTF8.GetBytes(seenType));
+            if (order == 0) order = Encoding.UTF8.GetBytes(aggregate.Id).AsSpan().SequenceCompareTo(seenId.Span);
+            return order <= 0;
+        }
 
         AggregateKey Key(string type, ReadOnlySpan<byte> id) => new(selection.TenantId, type, Encoding.UTF8.GetString(id));
     }

@@ -1,5 +1,6 @@
 using ClickHouse.Driver;
 using Npgsql;
+using ProjectionReplay.Stores;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Replay;
@@ -62,6 +63,7 @@ internal static class FaultAdvice
             _ => FaultKind.Refused,
         },
         RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => FaultKind.Login,
+        RowsLockedException => FaultKind.Overload,
         HttpRequestException { StatusCode: not null } => FaultKind.Proxy,
         _ => FaultKind.Unreachable,
     };

@@ -34,8 +34,9 @@ internal sealed class FaultPolicy
     private const int TooManyParts = 252;
 
     /// <summary>EXECABORT is what a transaction ends with that had a command refused, and does not say for which of the reasons.</summary>
-    private static readonly HashSet<string> PassingRedisErrors =
-        new(["LOADING", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "BUSY", "NOREPLICAS", "EXECABORT"], StringComparer.Ordinal);
+    private static readonly HashSet<string> PassingRedisErrors = new(
+        ["LOADING", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "BUSY", "NOREPLICAS", "MISCONF", "EXECABORT"],
+        StringComparer.Ordinal);
 
     private readonly ResiliencePipeline _pipeline;
     private volatile bool _hasRetried;
@@ -130,12 +131,24 @@ internal sealed class FaultPolicy
             || (int)http.StatusCode >= 500,
         RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => false,
         RedisConnectionException or RedisTimeoutException => true,
-        RedisServerException redis => PassingRedisErrors.Contains(redis.Message.Split(' ')[0]),
+        RedisServerException redis => PassingRedisErrors.Contains(CodeOf(redis.Message)),
         // Cancellation was ruled out: this one is a time-out. HttpClient lets the bare SocketException of a connection
         // through that was reset the moment it was made.
         IOException or SocketException or TimeoutException or OperationCanceledException => true,
         _ => false,
     };
+
+    /// <summary>The first word of a Redis error. Before Redis 7 that of a command in a script stands behind other words.</summary>
+    private static string CodeOf(string message)
+    {
+        if (message.StartsWith("ERR Error running script", StringComparison.Ordinal)
+            && message.LastIndexOf(": -", StringComparison.Ordinal) is >= 0 and var start)
+        {
+            message = message[(start + 3)..];
+        }
+
+        return message.Split(' ')[0];
+    }
 
     /// <summary>How often a call is made again that failed in a way that may be there to stay.</summary>
     private static int MostRetries(Exception exception) => exception switch

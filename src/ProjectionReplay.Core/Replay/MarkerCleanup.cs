@@ -77,9 +77,10 @@ public sealed class MarkerCleanup(ReplayConnections connections, TimeProvider? t
                 using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, runLock.Lost);
                 try
                 {
-                    return await RemoveAsync(redis, remains, faults, stop.Token).ConfigureAwait(false);
+                    return await RemoveAsync(redis, remains, faults, runLock, stop.Token).ConfigureAwait(false);
                 }
-                catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
+                catch (Exception exception)
+                    when (exception is OperationCanceledException or LockLostException && !cancellationToken.IsCancellationRequested)
                 {
                     throw LockLost(remains, exception);
                 }
@@ -97,7 +98,10 @@ public sealed class MarkerCleanup(ReplayConnections connections, TimeProvider? t
     {
         var faults = new FaultPolicy(messages, _timeProvider, Retries);
         var redis = await ConnectAsync(faults, cancellationToken).ConfigureAwait(false);
-        await using (redis.ConfigureAwait(false)) return await RemoveAsync(redis, remains, faults, cancellationToken).ConfigureAwait(false);
+        await using (redis.ConfigureAwait(false))
+        {
+            return await RemoveAsync(redis, remains, faults, fence: null, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     /// <summary>The refusal to remove what belongs to a run at work.</summary>
@@ -121,9 +125,10 @@ public sealed class MarkerCleanup(ReplayConnections connections, TimeProvider? t
     private static string? Describe(ReplayLockOccupant? occupant) => occupant is null ? null : ReplayRunAtWork.Of(occupant).ToString();
 
     private static async Task<MarkerRemains> RemoveAsync(
-        RedisServer redis, MarkerRemains remains, FaultPolicy faults, CancellationToken cancellationToken)
+        RedisServer redis, MarkerRemains remains, FaultPolicy faults, ReplayLock? fence, CancellationToken cancellationToken)
     {
         var previous = Open(redis, remains.Projection, remains.TenantId);
+        previous.Markers.Fence = fence;
         var markers = await faults.CallAsync(
             Server.Redis, "Removing markers", previous.RemoveMarkersAsync, cancellationToken).ConfigureAwait(false);
         var completed = await faults.CallAsync(

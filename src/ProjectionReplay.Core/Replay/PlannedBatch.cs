@@ -94,7 +94,6 @@ internal sealed class BatchPlanner(int? aggregatesPerBatch, bool isExact)
     // Where the range in hand ends so far: made a string of when the range does.
     private byte[] _lastId = new byte[256];
     private int _lastIdLength;
-    private string? _lastType;
     private List<AggregateRange> _ranges = [];
     private List<ulong> _members = [];
     private int _aggregatesInBatch;
@@ -132,17 +131,7 @@ internal sealed class BatchPlanner(int? aggregatesPerBatch, bool isExact)
     /// <summary>Ends the last batch.</summary>
     public void Finish()
     {
-        _lastType = _ranges.Count > 0 ? _ranges[^1].AggregateType : _lastType;
         if (_aggregatesInBatch > 0) Cut();
-    }
-
-    /// <summary>Whether the last aggregate is this one, or stands behind it; once <see cref="Finish"/> was called.</summary>
-    public bool HasReached(string aggregateType, string aggregateId)
-    {
-        if (_lastType is not { } lastType) return false;
-        var order = Encoding.UTF8.GetBytes(lastType).AsSpan().SequenceCompareTo(Encoding.UTF8.GetBytes(aggregateType));
-        if (order == 0) order = _lastId.AsSpan(0, _lastIdLength).SequenceCompareTo(Encoding.UTF8.GetBytes(aggregateId));
-        return order >= 0;
     }
 
     private bool IsFull(long nextEvents) => aggregatesPerBatch is { } size

@@ -41,6 +41,14 @@ internal sealed class PreviousRun(ReplayMarkers markers, AggregateFilter filter,
         return (completed, stale);
     }
 
+    /// <summary>The key strings of those that are marked. Only reads.</summary>
+    public async Task<IReadOnlyCollection<string>> FindMarkedAsync(CancellationToken cancellationToken)
+    {
+        var found = new HashSet<string>(StringComparer.Ordinal);
+        await foreach (var key in markers.MarkedAsync(filter, cancellationToken).ConfigureAwait(false)) found.Add(key);
+        return found;
+    }
+
     /// <summary>Removes its markers. Returns how many there were.</summary>
     public Task<long> RemoveMarkersAsync(CancellationToken cancellationToken) =>
         RemoveAsync(() => markers.MarkedAsync(filter, cancellationToken), markers.RemoveAsync, cancellationToken);

@@ -21,12 +21,20 @@ internal interface IProjectionRun
     Task<IReadOnlyDictionary<AggregateKey, string>> FindReplayedAsync(
         IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken);
 
+    /// <summary>How many rows a tenant has: see <see cref="IProjectionStore{TState}.CountRowsAsync"/>.</summary>
+    Task<long?> CountRowsAsync(string tenantId, CancellationToken cancellationToken);
+
     /// <summary>What is stored for a tenant: see <see cref="IProjectionStore{TState}.FindHoldingsAsync"/>.</summary>
     Task<CounterHoldings?> FindHoldingsAsync(string tenantId, CancellationToken cancellationToken);
 
-    /// <summary>Deletes all that is stored for a tenant: see <see cref="IProjectionStore{TState}.EmptyAsync"/>.</summary>
-    Task<bool> EmptyAsync(
-        string tenantId, Func<CancellationToken, Task<IReadOnlyList<AggregateKey>?>> findAll, CancellationToken cancellationToken);
+    /// <summary>What a tenant's counters hold: see <see cref="IProjectionStore{TState}.ReadBaselineAsync"/>.</summary>
+    Task<CounterBaseline> ReadBaselineAsync(string tenantId, CancellationToken cancellationToken);
+
+    /// <summary>Takes that away: see <see cref="IProjectionStore{TState}.TakeAwayAsync"/>.</summary>
+    Task<bool> TakeAwayAsync(CounterBaseline baseline, CancellationToken cancellationToken);
+
+    /// <summary>Whether that was done: see <see cref="IProjectionStore{TState}.IsTakenAwayAsync"/>.</summary>
+    Task<bool> IsTakenAwayAsync(CounterBaseline baseline, CancellationToken cancellationToken);
 
     /// <summary>Starts a fold over one stream of events. Each stream has a fold of its own.</summary>
     IStreamFold StartFold();
@@ -70,12 +78,20 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
         IReadOnlyCollection<AggregateKey> aggregates, CancellationToken cancellationToken) =>
         store.FindReplayedAsync(aggregates, cancellationToken);
 
+    public Task<long?> CountRowsAsync(string tenantId, CancellationToken cancellationToken) =>
+        store.CountRowsAsync(tenantId, cancellationToken);
+
     public Task<CounterHoldings?> FindHoldingsAsync(string tenantId, CancellationToken cancellationToken) =>
         store.FindHoldingsAsync(tenantId, cancellationToken);
 
-    public Task<bool> EmptyAsync(
-        string tenantId, Func<CancellationToken, Task<IReadOnlyList<AggregateKey>?>> findAll, CancellationToken cancellationToken) =>
-        store.EmptyAsync(tenantId, findAll, cancellationToken);
+    public Task<CounterBaseline> ReadBaselineAsync(string tenantId, CancellationToken cancellationToken) =>
+        store.ReadBaselineAsync(tenantId, cancellationToken);
+
+    public Task<bool> TakeAwayAsync(CounterBaseline baseline, CancellationToken cancellationToken) =>
+        store.TakeAwayAsync(baseline, cancellationToken);
+
+    public Task<bool> IsTakenAwayAsync(CounterBaseline baseline, CancellationToken cancellationToken) =>
+        store.IsTakenAwayAsync(baseline, cancellationToken);
 
     public IStreamFold StartFold() => new StreamFold<TState>(projection, store.CreateBuffer());
 

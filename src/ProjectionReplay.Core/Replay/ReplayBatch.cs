@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using ProjectionReplay.Projections;
 using StackExchange.Redis;
 
@@ -26,9 +25,16 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
             + "they are skipped, and nothing is counted twice.";
 
     private readonly BatchFolds _folds = new(context, report);
-    private readonly List<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Cutoff)> _replayed = [];
     private TimeSpan _loadTime;
     private bool _isMarked;
+    private bool _isStored;
+
+    /// <summary>
+    /// Whether counts were stored whose late events nobody has looked for: live handlers may have skipped some, and no later run
+    /// counts them.
+    /// </summary>
+    public bool HasUnsettledCounts =>
+        _isStored && _isMarked && Settlement.HasBusy && context.Definition.ReplaySafety == ReplaySafety.Increment;
 
     /// <summary>The batch, counted from 1.</summary>
     public int Number => number;
@@ -37,11 +43,11 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
     public IEnumerable<ReadOnlyMemory<byte>> Keys => _isMarked ? AllKeys : [];
 
     private IEnumerable<ReadOnlyMemory<byte>> AllKeys =>
-        _folds.Aggregates.Select(aggregate => aggregate.KeyUtf8).Concat(_replayed.Select(aggregate => aggregate.Key));
+        _folds.Aggregates.Select(aggregate => aggregate.KeyUtf8);
 
     private BatchSettlement Settlement => field ??= new BatchSettlement(context, number, _folds);
 
-    private int Count => _folds.Aggregates.Count + _replayed.Count;
+    private int Count => _folds.Aggregates.Count;
 
     /// <summary>Reads and folds the events of the aggregates.</summary>
     public Task LoadAsync(CancellationToken cancellationToken) => PhaseAsync(ReplayPhase.Load, LoadCoreAsync, cancellationToken);
@@ -98,8 +104,8 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
     }
 
     /// <summary>
-    /// Reads and folds. An aggregate that an earlier replay accounts for keeps the boundary of that replay and is not
-    /// loaded: what came after it is the live handlers', who counted it or are going to.
+    /// Reads and folds. An aggregate that an earlier replay accounts for is neither loaded nor marked: what came after that
+    /// replay is the live handlers', who counted it or are going to.
     /// </summary>
     private async Task LoadCoreAsync(CancellationToken cancellationToken)
     {
@@ -113,7 +119,7 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
         {
             var listed = await ListAsync(cancellationToken).ConfigureAwait(false);
             report.EventCount = listed.Sum(aggregate => aggregate.RowsSeen);
-            var open = context.Definition.ReplaySafety == ReplaySafety.Increment
+            var open = context.Definition.ReplaySafety == ReplaySafety.Increment && !context.IsSettling
                 ? await SetReplayedAsideAsync(listed, cancellationToken).ConfigureAwait(false)
                 : listed;
             await _folds.LoadAsync(open, cancellationToken).ConfigureAwait(false);
@@ -153,23 +159,13 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
         if (accounted.Count == 0) return listed;
 
         context.Reporter.Warn(AlreadyCounted);
-        var open = new List<BatchAggregate>();
-        foreach (var aggregate in listed)
-        {
-            if (accounted.TryGetValue(aggregate.ToKey(), out var cutoff))
-            {
-                _replayed.Add((aggregate.KeyUtf8, Encoding.UTF8.GetBytes(cutoff)));
-            }
-            else open.Add(aggregate);
-        }
-
-        return open;
+        return [.. listed.Where(aggregate => !accounted.ContainsKey(aggregate.ToKey()))];
     }
 
     private async Task CutOffAsync(CancellationToken cancellationToken)
     {
-        await Settlement.SetCutoffsAsync(_replayed, cancellationToken).ConfigureAwait(false);
-        var withEvents = _replayed.Count + _folds.Aggregates.Count(aggregate => aggregate.Cutoff is not null);
+        await Settlement.SetCutoffsAsync(cancellationToken).ConfigureAwait(false);
+        var withEvents = _folds.Aggregates.Count(aggregate => aggregate.Cutoff is not null);
         await report.StepAsync(
             "cutoff-batch", entry => entry with { Count = Count, WithEvents = withEvents }, cancellationToken).ConfigureAwait(false);
     }
@@ -177,6 +173,7 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
     private async Task StoreAsync(CancellationToken cancellationToken)
     {
         var started = context.TimeProvider.GetTimestamp();
+        _isStored = true;
         await _folds.StoreAsync(cancellationToken).ConfigureAwait(false);
         await report.StepAsync(
             "replay-batch",
@@ -192,8 +189,7 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
     /// <summary>Removes the markers of each aggregate as soon as replay and live handlers agree on it.</summary>
     private async Task<int> UnmarkAsync(CancellationToken cancellationToken)
     {
-        var count = _replayed.Count;
-        await CompleteAsync(_replayed.Select(aggregate => aggregate.Key), cancellationToken).ConfigureAwait(false);
+        var count = 0;
         await Settlement.ReleaseAsync(
             async (settled, token) =>
             {
@@ -206,25 +202,58 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
                 }
 
                 await CompleteAsync(
-                    settled.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyUtf8),
+                    [.. settled.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyUtf8)],
                     token).ConfigureAwait(false);
                 count += settled.Count - gone.Count;
             },
             cancellationToken).ConfigureAwait(false);
         await report.StepAsync("unmark-batch", entry => entry with { Count = count }, cancellationToken).ConfigureAwait(false);
-        var replayed = count - _replayed.Count;
 
         // From here on none of it is marked, whatever becomes of the batches behind.
         _isMarked = false;
         _folds.Release();
-        return replayed;
+        return count;
     }
 
-    private Task CompleteAsync(IEnumerable<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken) => context.Faults.CallAsync(
-        Server.Redis,
-        "Removing markers",
-        token => context.Markers.CompleteAsync(keys.Select(key => (RedisValue)key), token),
-        cancellationToken);
+    private async Task CompleteAsync(List<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken)
+    {
+        if (keys.Count == 0) return;
+        var tries = 0;
+        var removed = await context.Faults.CallAsync(
+            Server.Redis,
+            "Removing markers",
+            token =>
+            {
+                tries++;
+                return context.Markers.CompleteAsync(keys.Select(key => (RedisValue)key), token);
+            },
+            cancellationToken).ConfigureAwait(false);
+
+        // What a second try does not find may have been removed by the first. Of two that share a key one is counted.
+        if (tries > 1 || removed == keys.Count || !context.HasDistinctKeys) return;
+        await FailForLostMarkersAsync(keys, removed, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Where a marker was gone live handlers may have folded beside the replay: what is stored may lack their events.</summary>
+    private async Task FailForLostMarkersAsync(
+        List<ReadOnlyMemory<byte>> keys, long removed, CancellationToken cancellationToken)
+    {
+        await context.Faults.CallAsync(
+            Server.Redis,
+            "Clearing the completed set",
+            token => context.Markers.ForgetCompletedAsync(keys.Select(key => (RedisValue)key), token),
+            cancellationToken).ConfigureAwait(false);
+        var advice = context.Definition.ReplaySafety == ReplaySafety.Increment
+            ? "Only -Rebuild makes these counters exact."
+            : "Replay these aggregates once more.";
+        throw new ReplayException(
+            ReplayError.MarkersLost,
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"Of {keys.Count:N0} markers in Redis {keys.Count - removed:N0} were gone while the replay was at work: Redis failed over, "
+                    + $"evicts keys, or somebody removed them. Live handlers may have folded events beside the replay. "
+                    + $"{advice}"));
+    }
 
     private Task<bool> PhaseAsync(ReplayPhase phase, Func<CancellationToken, Task> work, CancellationToken cancellationToken) =>
         PhaseAsync(
@@ -243,10 +272,24 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
         var probe = context.Options.Probe;
         if (probe is not null) await probe(new ReplayBoundary(number, phase, IsBefore: true), cancellationToken).ConfigureAwait(false);
         var started = context.TimeProvider.GetTimestamp();
-        var result = await work(cancellationToken).ConfigureAwait(false);
+
+        // A load holds up nobody, unless all was marked before.
+        var isUnhurried = phase == ReplayPhase.Load && !context.Request.IsRebuild && !context.IsSettling;
+        var result = isUnhurried
+            ? await work(cancellationToken).ConfigureAwait(false)
+            : await WithinDeadlineAsync(phase, work, cancellationToken).ConfigureAwait(false);
         context.Reporter.Debug(string.Create(CultureInfo.InvariantCulture, $"Batch {number}: {phase} took {Elapsed(started):N0} ms."));
         if (probe is not null) await probe(new ReplayBoundary(number, phase, IsBefore: false), cancellationToken).ConfigureAwait(false);
         return result;
+    }
+
+    /// <summary>While aggregates are marked their live events wait: so no phase may take for ever, whatever servers do.</summary>
+    private async Task<T> WithinDeadlineAsync<T>(
+        ReplayPhase phase, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    {
+        var deadline = context.Options.DeadlineOfPhase(
+            place.Batch.AggregateCount, phase == ReplayPhase.Load ? place.Batch.EventCount : 0);
+        return await PhaseDeadline.KeepAsync($"Phase {phase}", deadline, work, cancellationToken).ConfigureAwait(false);
     }
 
     private long Elapsed(long started) => (long)context.TimeProvider.GetElapsedTime(started).TotalMilliseconds;

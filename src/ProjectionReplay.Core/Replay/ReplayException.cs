@@ -91,4 +91,16 @@ public enum ReplayError
 
     /// <summary>The user's settings profile makes answers that cannot be relied on, and does not let that be changed.</summary>
     SettingLocked,
+
+    /// <summary>Markers were gone while a replay was at work, so that live handlers may have folded beside it.</summary>
+    MarkersLost,
+
+    /// <summary>A phase took too long while aggregates were marked: a server does not answer.</summary>
+    PhaseTooSlow,
+
+    /// <summary>The tenant's counters hold more than replays have added, so that a replay would count some events twice.</summary>
+    CountersUnexplained,
+
+    /// <summary>Rows that earlier replays had stored are gone, so that going on would leave them out.</summary>
+    RowsMissing,
 }

@@ -23,14 +23,23 @@ public sealed record ReplayDebugMessage(string Text) : ReplayMessage;
 
 /// <summary>
 /// What the engine says on its way to the caller: messages in order, and progress of which only the latest counts.
-/// One reader; any number of writers. A reader that falls far behind holds the engine up.
+/// One reader; any number of writers. However slow the reader is, the engine goes on: aggregates that are marked never wait
+/// for a pager. Messages take memory until they are read.
 /// </summary>
 public sealed class ReplayMessages
 {
-    private readonly Channel<ReplayMessage> _channel = Channel.CreateBounded<ReplayMessage>(
-        new BoundedChannelOptions(1024) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+    private readonly Channel<ReplayMessage> _channel;
 
     private ReplayProgress? _progress;
+
+    /// <summary>Messages without a limit.</summary>
+    public ReplayMessages() =>
+        _channel = Channel.CreateUnbounded<ReplayMessage>(new UnboundedChannelOptions { SingleReader = true });
+
+    /// <summary>Messages of work that marks nothing, and may find more than memory has room for: it waits for the reader.</summary>
+    /// <param name="most">How many there may be that were not read yet.</param>
+    public ReplayMessages(int most) => _channel = Channel.CreateBounded<ReplayMessage>(
+        new BoundedChannelOptions(most) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
 
     /// <summary>The messages, in order. Ends when <see cref="Complete"/> was called.</summary>
     public ChannelReader<ReplayMessage> Reader => _channel.Reader;
@@ -41,11 +50,11 @@ public sealed class ReplayMessages
     /// <summary>Says that no message will follow. Harmless when repeated.</summary>
     public void Complete() => _channel.Writer.TryComplete();
 
-    /// <summary>Sends a message; waits while the reader is far behind.</summary>
+    /// <summary>Sends a message; waits while there are too many that were not read.</summary>
     internal ValueTask SendAsync(ReplayMessage message, CancellationToken cancellationToken) =>
         _channel.Writer.TryWrite(message) ? ValueTask.CompletedTask : _channel.Writer.WriteAsync(message, cancellationToken);
 
-    /// <summary>Sends a message if the reader keeps up; else drops it. For a run that is being abandoned.</summary>
+    /// <summary>Sends a message if there is room for it; else drops it.</summary>
     internal void TrySend(ReplayMessage message) => _channel.Writer.TryWrite(message);
 
     /// <summary>Replaces the latest progress.</summary>

@@ -39,6 +39,15 @@ public sealed record ReplayOptions
     /// <summary>Called where two steps must not be taken for one, so that tests can do something in between.</summary>
     internal Func<int, DelicateMoment, CancellationToken, ValueTask>? Pause { get; init; }
 
+    /// <summary>How long a phase may take while aggregates are marked, but for the aggregates' number.</summary>
+    internal TimeSpan PhaseDeadline { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// How long a phase may take while so many aggregates are marked: some minutes, and what waiting for jobs may take.
+    /// </summary>
+    internal TimeSpan DeadlineOfPhase(int aggregates, long events = 0) =>
+        PhaseDeadline + (DrainTimeout * 3) + TimeSpan.FromMilliseconds((10L * aggregates) + events);
+
     /// <summary>Checks every option.</summary>
     /// <exception cref="ReplayException"><see cref="ReplayError.OptionInvalid"/>, naming the option and its range.</exception>
     public void Validate()
@@ -69,4 +78,10 @@ internal enum DelicateMoment
 
     /// <summary>The log was looked at, and the markers are still there.</summary>
     AfterLateEvents,
+
+    /// <summary>All aggregates that are known are marked, and the counters have not been read yet. The batch is 0.</summary>
+    BeforeBaseline,
+
+    /// <summary>The counters were read, and the log has not been looked at for new aggregates. The batch is 0.</summary>
+    AfterBaseline,
 }

@@ -38,8 +38,9 @@ public sealed record ReplayRequest
     public bool IsRebuild { get; init; }
 
     /// <summary>
-    /// Whether a rebuild may delete counters that the event log cannot give back, as its older events were removed or have
-    /// expired. See <see cref="RebuildOutlook.IsLossy"/>.
+    /// Whether counters may become wrong: a rebuild may delete what the event log cannot give back, as its older events were
+    /// removed or have expired (see <see cref="RebuildOutlook.IsLossy"/>); any other replay may add to counters that live
+    /// handlers have fed (see <see cref="ReplayError.CountersUnexplained"/>).
     /// </summary>
     public bool AllowsLoss { get; init; }
 

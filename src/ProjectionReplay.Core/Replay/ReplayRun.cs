@@ -2,6 +2,9 @@ using System.Globalization;
 using ProjectionReplay.Coordination;
 using ProjectionReplay.Events;
 using ProjectionReplay.Logging;
+using ProjectionReplay.Projections;
+using ProjectionReplay.Stores;
+using StackExchange.Redis;
 
 namespace ProjectionReplay.Replay;
 
@@ -9,11 +12,6 @@ namespace ProjectionReplay.Replay;
 public sealed class ReplayRun : IAsyncDisposable
 {
     private const int RetriesToRun = 6;
-
-    /// <summary>Ctrl+C is to return within two seconds.</summary>
-    private static readonly TimeSpan PatienceWhenCancelled = TimeSpan.FromSeconds(1.5);
-
-    private static readonly TimeSpan PatienceWhenFailed = TimeSpan.FromSeconds(30);
 
     private readonly ReplayRequest _request;
     private readonly EventSelection _selection;
@@ -62,6 +60,9 @@ public sealed class ReplayRun : IAsyncDisposable
     /// <summary>What a rebuild deletes, and what it builds from; null for other runs, and where the store does not know.</summary>
     public RebuildOutlook? Outlook { get; internal init; }
 
+    private Server StoreServer =>
+        _request.Projection.Definition.Store == ProjectionStoreKind.Postgres ? Server.Postgres : Server.ClickHouse;
+
     /// <summary>Replays, batch by batch.</summary>
     /// <param name="previousRun">What to do about an interrupted run.</param>
     /// <param name="cancellationToken">
@@ -78,12 +79,12 @@ public sealed class ReplayRun : IAsyncDisposable
         var runLock = await TakeLockAsync(cancellationToken).ConfigureAwait(false);
         await using (runLock.ConfigureAwait(false))
         {
-            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, runLock.Lost);
+            using var stop = new RunStop(runLock, cancellationToken);
             try
             {
-                await ExecuteLockedAsync(previousRun, runLock, stop.Token).ConfigureAwait(false);
+                await ExecuteLockedAsync(previousRun, stop).ConfigureAwait(false);
             }
-            catch (Exception exception) when (runLock.Lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            catch (Exception exception) when (stop.IsLockLost && !stop.IsCancelled)
             {
                 throw exception as ReplayException ?? _failures.LockLost(runLock, exception);
             }
@@ -111,8 +112,10 @@ public sealed class ReplayRun : IAsyncDisposable
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _servers.DisposeAsync();
 
-    private async Task ExecuteLockedAsync(PreviousRunAction previousRun, ReplayLock runLock, CancellationToken cancellationToken)
+    private async Task ExecuteLockedAsync(PreviousRunAction previousRun, RunStop stop)
     {
+        var cancellationToken = stop.Token;
+
         // What the plan found may have changed before the lock was taken.
         var (completed, stale) = await _faults.CallAsync(
             Server.Redis, "Looking for a previous run", _previous.CountAsync, cancellationToken).ConfigureAwait(false);
@@ -124,6 +127,12 @@ public sealed class ReplayRun : IAsyncDisposable
         {
             if (hasPreviousRun && previousRun == PreviousRunAction.Refuse) throw _failures.PreviousRunFound(completed, stale);
             await RefuseHalfRebuiltAsync(cancellationToken).ConfigureAwait(false);
+
+            if (!_request.AllowsLoss)
+            {
+                var completedBefore = previousRun == PreviousRunAction.Resume ? completed : 0;
+                await RefuseChangedTargetAsync(completedBefore, cancellationToken).ConfigureAwait(false);
+            }
         }
 
         var reporter = new RunReporter(_request, _messages, OpenLog(), _timeProvider);
@@ -138,12 +147,17 @@ public sealed class ReplayRun : IAsyncDisposable
             int replayed;
             if (_request.IsRebuild)
             {
-                replayed = await RebuildAsync(context, runLock, cancellationToken).ConfigureAwait(false);
+                replayed = await RebuildAsync(context, stop).ConfigureAwait(false);
             }
             else
             {
-                if (hasPreviousRun) await ClearPreviousRunAsync(previousRun, completed, reporter, cancellationToken).ConfigureAwait(false);
-                replayed = await ReplayBatchesAsync(_discovery, context, runLock, cancellationToken).ConfigureAwait(false);
+                if (hasPreviousRun)
+                {
+                    await new UnreleasedCounts(context, _previous, _failures).SettleAsync(stop).ConfigureAwait(false);
+                    await ClearPreviousRunAsync(previousRun, completed, reporter, cancellationToken).ConfigureAwait(false);
+                }
+
+                replayed = await ReplayBatchesAsync(_discovery, context, stop).ConfigureAwait(false);
             }
 
             var forgotten = await _faults.CallAsync(
@@ -158,6 +172,7 @@ public sealed class ReplayRun : IAsyncDisposable
                 string.Create(
                     CultureInfo.InvariantCulture,
                     $"Cleaned up: nothing is marked, and the record of {forgotten:N0} completed aggregates is removed."));
+            if (!_request.IsRebuild) await WarnOfLiveCountsAsync(reporter, cancellationToken).ConfigureAwait(false);
             await reporter.StepAsync(
                 "complete",
                 entry => entry with
@@ -186,6 +201,7 @@ public sealed class ReplayRun : IAsyncDisposable
                 token),
             cancellationToken).ConfigureAwait(false);
         if (runLock is null) throw _failures.Locked(occupant!);
+        _previous.Markers.Fence = runLock;
         _messages.TrySend(new ReplayDebugMessage("Took the run lock."));
         return runLock;
 
@@ -247,21 +263,22 @@ public sealed class ReplayRun : IAsyncDisposable
         _timeProvider);
 
     /// <summary>Builds the tenant's counters anew. An earlier run, whatever it left behind, is of no account.</summary>
-    private async Task<int> RebuildAsync(BatchContext context, ReplayLock runLock, CancellationToken cancellationToken)
+    private async Task<int> RebuildAsync(BatchContext context, RunStop stop)
     {
+        var cancellationToken = stop.Token;
         var rebuild = new CounterRebuild(context);
         await rebuild.CheckAsync(cancellationToken).ConfigureAwait(false);
-        await _faults.CallAsync(
-            Server.Redis,
-            "Recording the rebuild",
-            token => _previous.Markers.BeginRebuildAsync(Plan.TenantId, token),
-            cancellationToken).ConfigureAwait(false);
         try
         {
             await _faults.CallAsync(
                 Server.Redis, "Clearing the completed set", _previous.ForgetCompletedAsync, cancellationToken).ConfigureAwait(false);
-            var discovery = await rebuild.ClearAsync(cancellationToken).ConfigureAwait(false);
-            var replayed = await ReplayBatchesAsync(discovery, context, runLock, cancellationToken).ConfigureAwait(false);
+            var options = _request.Options;
+            var discovery = await PhaseDeadline.KeepAsync(
+                "Emptying the counters",
+                options.DeadlineOfPhase(_discovery.AggregateCount, _discovery.EventCount) + (options.DrainTimeout * 4),
+                rebuild.ClearAsync,
+                cancellationToken).ConfigureAwait(false);
+            var replayed = await ReplayBatchesAsync(discovery, context, stop).ConfigureAwait(false);
 
             // Those of an earlier run that are not in the log any more.
             await _faults.CallAsync(
@@ -275,20 +292,26 @@ public sealed class ReplayRun : IAsyncDisposable
         }
         catch
         {
-            await UnmarkAllAsync(context.Reporter, runLock, cancellationToken).ConfigureAwait(false);
+            await UnmarkAllAsync(context.Reporter, rebuild, stop).ConfigureAwait(false);
             throw;
         }
     }
 
     /// <summary>Gives every aggregate back to the live handlers after a rebuild failed, unless another run has taken over.</summary>
-    private async Task UnmarkAllAsync(RunReporter reporter, ReplayLock runLock, CancellationToken cancellationToken)
+    private async Task UnmarkAllAsync(RunReporter reporter, CounterRebuild rebuild, RunStop stop)
     {
-        using var patience = new CancellationTokenSource(
-            cancellationToken.IsCancellationRequested ? PatienceWhenCancelled : PatienceWhenFailed, _timeProvider);
+        using var patience = new CancellationTokenSource(stop.Patience, _timeProvider);
         try
         {
-            if (runLock.Lost.IsCancellationRequested && !await runLock.TryRegainAsync(patience.Token).ConfigureAwait(false)) return;
+            if (!await stop.MayHandBackAsync(_faults, patience.Token).ConfigureAwait(false)) return;
             await _faults.CallAsync(Server.Redis, "Removing markers", _previous.RemoveMarkersAsync, patience.Token).ConfigureAwait(false);
+
+            // Of a type that the tenant did not have before, and that nobody looks for therefore.
+            await _faults.CallAsync(
+                Server.Redis,
+                "Removing markers",
+                token => _previous.Markers.RemoveAsync(rebuild.Marked.Select(aggregate => (RedisValue)aggregate.ToString()), token),
+                patience.Token).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -309,8 +332,57 @@ public sealed class ReplayRun : IAsyncDisposable
         if (isRebuilding) throw _failures.RebuildInterrupted();
     }
 
+    /// <summary>
+    /// What earlier replays have stored is left as it is: that must be there, and in counters nothing else.
+    /// </summary>
+    private async Task RefuseChangedTargetAsync(long completedBefore, CancellationToken cancellationToken)
+    {
+        if (await FindHoldingsAsync(cancellationToken).ConfigureAwait(false) is { } holdings)
+        {
+            if (holdings.Counted < holdings.Recorded) throw _failures.CountsMissing(holdings);
+            if (holdings.Counted > holdings.Recorded) throw _failures.CountersUnexplained(holdings);
+        }
+
+        if (completedBefore == 0 || _request.Projection.Definition.ReplaySafety != ReplaySafety.LatestRow) return;
+        var rows = await _faults.CallAsync(
+            StoreServer,
+            "Counting what is stored",
+            token => _projection!.CountRowsAsync(Plan.TenantId, token),
+            cancellationToken).ConfigureAwait(false);
+
+        // Not each aggregate needs have a row, and scans of Redis may count a few twice.
+        if (rows < (completedBefore + 1) / 2) throw _failures.RowsMissing(rows.Value, completedBefore);
+    }
+
+    /// <summary>All is done by now: what cannot be asked any more is no failure of the run.</summary>
+    private async Task WarnOfLiveCountsAsync(RunReporter reporter, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (await FindHoldingsAsync(cancellationToken).ConfigureAwait(false) is not { } counted) return;
+            if (counted.Counted <= counted.Recorded) return;
+            reporter.Warn(string.Create(
+                CultureInfo.InvariantCulture,
+                $"The counters of tenant '{Plan.TenantId}' hold {counted.Counted - counted.Recorded:N0} events "
+                    + $"beside those of replays: live handlers are at work on them, and may have counted some "
+                    + $"that this replay has counted as well. Only -Rebuild is exact beside live handlers."));
+        }
+        catch (ReplayException exception)
+        {
+            reporter.Warn($"Whether live handlers have counted meanwhile is not known: {exception.Message}");
+        }
+    }
+
+    /// <summary>What the tenant's counters hold; null for rows that are overwritten, and where the store does not know.</summary>
+    private async Task<CounterHoldings?> FindHoldingsAsync(CancellationToken cancellationToken) =>
+        _request.Projection.Definition.ReplaySafety != ReplaySafety.Increment ? null : await _faults.CallAsync(
+            StoreServer,
+            "Counting what is stored",
+            token => _projection!.FindHoldingsAsync(Plan.TenantId, token),
+            cancellationToken).ConfigureAwait(false);
+
     private async Task<int> ReplayBatchesAsync(
-        DiscoveredAggregates discovery, BatchContext context, ReplayLock runLock, CancellationToken cancellationToken)
+        DiscoveredAggregates discovery, BatchContext context, RunStop stop)
     {
         context.Reporter.Start(discovery.AggregateCount, discovery.Batches.Count);
         var selection = discovery.Selection;
@@ -318,12 +390,17 @@ public sealed class ReplayRun : IAsyncDisposable
             context.StoreServer,
             "Looking for earlier replays",
             token => _projection!.HasReplayedAsync(Plan.TenantId, token),
-            cancellationToken).ConfigureAwait(false);
-        context = context with { Selection = selection, ReadsAhead = !isAnyDone && (selection.IsWhole || selection.IsSparse) };
+            stop.Token).ConfigureAwait(false);
+        context = context with
+        {
+            Selection = selection,
+            ReadsAhead = !isAnyDone && (selection.IsWhole || selection.IsSparse),
+            HasDistinctKeys = discovery.HasDistinctKeys,
+        };
         var sequence = new BatchSequence(context, discovery.Batches);
         await using (sequence.ConfigureAwait(false))
         {
-            return await new BatchPipeline(context, sequence, _failures, runLock).RunAsync(cancellationToken).ConfigureAwait(false);
+            return await new BatchPipeline(context, sequence, _failures, stop).RunAsync().ConfigureAwait(false);
         }
     }
 

@@ -20,7 +20,7 @@ internal sealed class ReplayServers : IAsyncDisposable
         EventLog = new ClickHouseEventLog(clickHouse);
         Stores = new StoreConnections(
             () => _clickHouse,
-            () => _postgres = NpgsqlDataSource.Create(ServerSettings.Postgres(connections.ResolveDatabase()).ConnectionString));
+            () => _postgres = PostgresSource.Open(connections.ResolveDatabase()));
     }
 
     public RedisServer Redis { get; }

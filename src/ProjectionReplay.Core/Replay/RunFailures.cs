@@ -1,6 +1,8 @@
 using System.Globalization;
 using ProjectionReplay.Coordination;
 using ProjectionReplay.Events;
+using ProjectionReplay.Projections;
+using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Replay;
 
@@ -36,6 +38,32 @@ internal sealed class RunFailures(ReplayRequest request)
         ReplayError.RebuildInterrupted,
         $"A rebuild of {_subject} was interrupted, so that its counters hold only a part. Run again with -Rebuild.");
 
+    public ReplayException CountersUnexplained(CounterHoldings holdings) => new(
+        ReplayError.CountersUnexplained,
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"The counters of tenant '{request.TenantId}' hold {holdings.Counted:N0} events, and earlier replays have added "
+                + $"{holdings.Recorded:N0} of them: live handlers counted the others. Which these are nobody knows, so that a replay "
+                + $"would count some events twice. Nothing was changed. Run again with -Rebuild, which counts every event once; "
+                + $"or with -Force to add to the counters all the same, if live handlers have counted nothing of what is replayed."));
+
+    public ReplayException CountsMissing(CounterHoldings holdings) => new(
+        ReplayError.RowsMissing,
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"The counters of tenant '{request.TenantId}' hold {holdings.Counted:N0} events, though earlier replays have added "
+                + $"{holdings.Recorded:N0}: rows were removed or changed. A replay leaves out what was added before, and so they stay "
+                + $"missing. Nothing was changed. Run again with -Rebuild, which counts every event once; "
+                + $"or with -Force, if what is missing is to stay so."));
+
+    public ReplayException RowsMissing(long rows, long completed) => new(
+        ReplayError.RowsMissing,
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"Table {request.Projection.Definition.Table} has {rows:N0} rows of tenant '{request.TenantId}', though an interrupted run "
+                + $"completed {completed:N0} aggregates: rows were removed since, and going on would leave them out. "
+                + $"Nothing was changed. Run again with -Restart; or with -Force, if what is missing is to stay so."));
+
     public ReplayException Locked(ReplayLockOccupant other) => new(
         ReplayError.ReplayLocked,
         IsOfSameScope(other)
@@ -65,7 +93,7 @@ internal sealed class RunFailures(ReplayRequest request)
             exception);
 
     public ReplayException Abandoned(
-        Exception exception, int number, int batchCount, bool isUnmarked, bool isCancelled)
+        Exception exception, int number, int batchCount, bool isUnmarked, bool isCancelled, bool hasUnsettledCounts = false)
     {
         var (error, reason) = exception switch
         {
@@ -80,12 +108,19 @@ internal sealed class RunFailures(ReplayRequest request)
             2 => "batch 1 stays completed",
             _ => string.Create(CultureInfo.InvariantCulture, $"batches 1 to {number - 1} stay completed"),
         };
+        var late = hasUnsettledCounts
+            ? "Counts of it were stored before late events were looked for: some that came in late may not be counted, "
+                + "which only -Rebuild makes sure of. "
+            : "";
+        var again = error == ReplayError.MarkersLost && request.Projection.Definition.ReplaySafety == ReplaySafety.Increment
+            ? "Run again with -Rebuild."
+            : Again;
         return new ReplayException(
             error,
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"Batch {number} of {batchCount} was abandoned. {reason} "
-                    + $"{(isUnmarked ? "Nothing is marked any more" : "Its aggregates may still be marked")}; {before}. {Again}"),
+                    + $"{(isUnmarked ? "Nothing is marked any more" : "Its aggregates may still be marked")}; {before}. {late}{again}"),
             exception);
     }
 

@@ -32,9 +32,6 @@ internal sealed class RunReporter(
     /// <summary>Events folded so far.</summary>
     public long EventsProcessed => Interlocked.Read(ref _eventsProcessed);
 
-    /// <summary>Whether a batch found that no live worker is at work on the queue.</summary>
-    public bool AreWorkersIdle { get; set; }
-
     /// <summary>Sends a step. <paramref name="fill"/> adds what the step has to tell.</summary>
     public Task StepAsync(string step, Func<ReplayLogEntry, ReplayLogEntry> fill, CancellationToken cancellationToken) =>
         TellAsync(step, fill, message => messages.SendAsync(message, cancellationToken));

@@ -39,6 +39,17 @@ public sealed class ClickHouseLatestRowStore<TState>(ClickHouseDatabase database
     }
 
     /// <inheritdoc/>
+    public async Task<long?> CountRowsAsync(string tenantId, CancellationToken cancellationToken)
+    {
+        const string Tenant = "TenantId";
+        if (table.Columns.All(column => column.Name != Tenant)) return null;
+        var query = new ClickHouseQuery(
+            $"SELECT count() FROM {ClickHouseDatabase.Quote(table.Name)} WHERE {Tenant} = {"{tenantId:String}"}",
+            [new("tenantId", "String", tenantId)]);
+        return (long)(await database.QueryNumbersAsync(query, columns: 1, cancellationToken).ConfigureAwait(false))[0];
+    }
+
+    /// <inheritdoc/>
     public IStateBuffer<TState> CreateBuffer() => new RowBuffer<TState>(table);
 
     /// <inheritdoc/>

@@ -16,10 +16,11 @@ internal static class CounterTableRule
     public static async Task<TableInspection> InspectAsync(
         NpgsqlDataSource dataSource, string table, IReadOnlyList<string> keyColumns, CancellationToken cancellationToken)
     {
-        var quoted = Sql.Quote(table);
+        var quoted = PostgresSource.Quote(dataSource, table);
+        var place = PostgresSource.SchemaOf(dataSource) is { } schema ? $"in schema {schema}" : "on its search path";
         var required = new RequiredTable(
             table,
-            $"Postgres table {quoted}",
+            $"Postgres table {Sql.Quote(table)}",
             [
                 RequiredColumn.OneOf("id", Texts),
                 .. keyColumns.Select(column => RequiredColumn.OneOf(column, Texts)),
@@ -31,7 +32,7 @@ internal static class CounterTableRule
             Absence = new(
                 "Table",
                 TableVerdict.Unusable,
-                $"Postgres has no table {quoted} on its search path.",
+                $"Postgres has no table {Sql.Quote(table)} {place}.",
                 "Check the database and schema of the Postgres URL, and that the migrations have run there."),
         };
         var found = await ReadColumnsAsync(dataSource, quoted, cancellationToken).ConfigureAwait(false);

@@ -43,6 +43,13 @@ public interface IProjectionStore<TState>
         Task.FromResult<IReadOnlyDictionary<AggregateKey, string>>(new Dictionary<AggregateKey, string>());
 
     /// <summary>
+    /// How many rows a tenant has, one of an aggregate at least, so that a run that goes on finds out when what it had stored was
+    /// removed. Only reads. Null, the default, when the store does not know: nothing is checked then. For a
+    /// <see cref="Projections.ReplaySafety.LatestRow"/> store.
+    /// </summary>
+    Task<long?> CountRowsAsync(string tenantId, CancellationToken cancellationToken) => Task.FromResult<long?>(null);
+
+    /// <summary>
     /// What is stored for a tenant, so that a rebuild deletes nothing that the event log cannot give back. Only reads. Null,
     /// the default, when the store does not know: nothing is checked then.
     /// </summary>
@@ -50,18 +57,25 @@ public interface IProjectionStore<TState>
         Task.FromResult<CounterHoldings?>(null);
 
     /// <summary>
-    /// Deletes all that is stored and recorded for a tenant, in one transaction, so that it can be built anew. For an
+    /// What a tenant's counters hold, all as of one moment. Only reads, and locks nothing. For an
     /// <see cref="Projections.ReplaySafety.Increment"/> store.
     /// </summary>
-    /// <param name="tenantId">The tenant.</param>
-    /// <param name="findAll">
-    /// Asked when nobody else can write any more: the aggregates whose records go, or null to leave everything as it is.
-    /// </param>
+    Task<CounterBaseline> ReadBaselineAsync(string tenantId, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("Only counters have a baseline.");
+
+    /// <summary>
+    /// Takes away what a baseline counted, and all that is recorded of the tenant, in one transaction, so that the counters
+    /// can be built anew: what was added since stays. Touches no other tenant's rows, and waits for locks on these for
+    /// seconds at most. May be repeated with the same baseline: it takes effect once.
+    /// </summary>
+    /// <param name="baseline">From <see cref="ReadBaselineAsync"/>.</param>
     /// <param name="cancellationToken">Abandons the work.</param>
-    /// <returns>Whether it was done; if not, nothing has changed.</returns>
-    Task<bool> EmptyAsync(
-        string tenantId, Func<CancellationToken, Task<IReadOnlyList<AggregateKey>?>> findAll, CancellationToken cancellationToken) =>
-        throw new NotSupportedException("Only counters can be emptied.");
+    /// <returns>False, and nothing has changed, when a row is gone or holds less than the baseline: others took from it.</returns>
+    Task<bool> TakeAwayAsync(CounterBaseline baseline, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("Only counters have a baseline.");
+
+    /// <summary>Whether <see cref="TakeAwayAsync"/> has taken effect, after it failed. True, the default, when nobody knows.</summary>
+    Task<bool> IsTakenAwayAsync(CounterBaseline baseline, CancellationToken cancellationToken) => Task.FromResult(true);
 
     /// <summary>Starts to gather the states of one stream of aggregates. Several may be gathered at once.</summary>
     IStateBuffer<TState> CreateBuffer();
@@ -87,8 +101,9 @@ public interface IProjectionStore<TState>
 /// <param name="FirstLastEvent">
 /// The earliest of the times of their last events, ms since 1970 UTC; 0 when no row has one.
 /// </param>
+/// <param name="Recorded">What replays have added of that, by their ledger, as of the same moment.</param>
 [StructLayout(LayoutKind.Auto)]
-public readonly record struct CounterHoldings(long Rows, long Counted, long FirstLastEvent);
+public readonly record struct CounterHoldings(long Rows, long Counted, long FirstLastEvent, long Recorded);
 
 /// <summary>
 /// The final states of one stream of aggregates until they are stored. They may be kept in whatever form the store

@@ -19,12 +19,13 @@ public sealed class PostgresCounterStore<TState>(
     NpgsqlDataSource dataSource, string projection, CounterTable<TState> table) : IProjectionStore<TState>
     where TState : class
 {
-    private const int ForgottenAtOnce = 10_000;
+    /// <summary>Whoever waits for a lock may hold others up, who come behind it.</summary>
+    private static readonly TimeSpan LongestWaitForLocks = TimeSpan.FromSeconds(2);
 
     private static readonly Dictionary<AggregateKey, string> NoneReplayed = [];
 
     private readonly ReplayLedger _ledger = new(projection);
-    private readonly string _quotedName = Sql.Quote(table.Name);
+    private readonly string _quotedName = PostgresSource.Quote(dataSource, table.Name);
 
     internal NpgsqlDataSource DataSource => dataSource;
 
@@ -87,51 +88,201 @@ public sealed class PostgresCounterStore<TState>(
     /// <inheritdoc/>
     public async Task<CounterHoldings?> FindHoldingsAsync(string tenantId, CancellationToken cancellationToken)
     {
-        var command = dataSource.CreateCommand($"""
-            SELECT count(*), coalesce(sum(count), 0)::bigint, coalesce(min("lastEventTimestamp") FILTER (WHERE "lastEventTimestamp" > 0), 0)
-            FROM {_quotedName}
-            WHERE {Sql.Quote(table.TenantColumn)} = $1
-            """);
-        await using (command.ConfigureAwait(false))
+        var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
         {
-            command.Parameters.Add(Sql.Text(tenantId));
-            var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            await using (reader.ConfigureAwait(false))
+            // One statement, and so one moment: what a batch adds comes to both at once.
+            var command = new NpgsqlCommand(
+                $"""
+                SELECT count(*), coalesce(sum(count), 0)::bigint,
+                    coalesce(min("lastEventTimestamp") FILTER (WHERE "lastEventTimestamp" > 0), 0),
+                    ({_ledger.SumOfTenant("$2", "$3")})
+                FROM {_quotedName}
+                WHERE {Sql.Quote(table.TenantColumn)} = $1
+                """,
+                connection);
+            await using (command.ConfigureAwait(false))
             {
-                await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-                return new CounterHoldings(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2));
+                command.Parameters.Add(Sql.Text(tenantId));
+                command.Parameters.Add(Sql.Text(projection));
+                command.Parameters.Add(Sql.Text(LedgerKeyPrefix.OfTenant(tenantId)));
+                var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+                await using (reader.ConfigureAwait(false))
+                {
+                    await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+                    return new CounterHoldings(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3));
+                }
             }
         }
     }
 
     /// <inheritdoc/>
-    public async Task<bool> EmptyAsync(
-        string tenantId, Func<CancellationToken, Task<IReadOnlyList<AggregateKey>?>> findAll, CancellationToken cancellationToken)
+    public async Task<CounterBaseline> ReadBaselineAsync(string tenantId, CancellationToken cancellationToken)
+    {
+        var command = dataSource.CreateCommand($"SELECT id, count FROM {_quotedName} WHERE {Sql.Quote(table.TenantColumn)} = $1");
+        await using (command.ConfigureAwait(false))
+        {
+            command.Parameters.Add(Sql.Text(tenantId));
+            var counts = new Dictionary<string, long>(StringComparer.Ordinal);
+            var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+            {
+                while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                {
+                    counts.Add(reader.GetString(0), Convert.ToInt64(reader.GetValue(1), CultureInfo.InvariantCulture));
+                }
+            }
+
+            return new CounterBaseline(tenantId, counts);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> TakeAwayAsync(CounterBaseline baseline, CancellationToken cancellationToken)
     {
         var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
+            if (baseline.Transaction is { } earlier
+                && await HasCommittedAsync(connection, earlier, cancellationToken).ConfigureAwait(false))
+            {
+                return true;
+            }
+
             var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
             await using (transaction.ConfigureAwait(false))
             {
-                // Live handlers wait here with what they are about to add, until the old rows are gone.
-                var seize = new NpgsqlCommand($"LOCK TABLE {_quotedName} IN SHARE ROW EXCLUSIVE MODE", connection, transaction);
-                await using (seize.ConfigureAwait(false)) await seize.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-                if (await findAll(cancellationToken).ConfigureAwait(false) is not { } aggregates) return false;
-
-                var delete = new NpgsqlBatchCommand($"DELETE FROM {_quotedName} WHERE {Sql.Quote(table.TenantColumn)} = $1")
+                try
                 {
-                    Parameters = { Sql.Text(tenantId) },
-                };
-                var commands = new NpgsqlBatch(connection, transaction) { BatchCommands = { delete } };
-                foreach (var chunk in aggregates.Chunk(ForgottenAtOnce))
+                    if (!await LockBaselineAsync(connection, baseline, cancellationToken).ConfigureAwait(false)) return false;
+                }
+                catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.LockNotAvailable)
                 {
-                    commands.BatchCommands.Add(_ledger.Forget(LedgerKeyPrefix.KeysOf(chunk)));
+                    await transaction.RollbackAsync(cancellationToken).ConfigureAwait(false);
+                    throw new RowsLockedException(await DescribeWaitAsync(connection, cancellationToken).ConfigureAwait(false), exception);
                 }
 
+                var commands = new NpgsqlBatch(connection, transaction)
+                {
+                    BatchCommands = { Subtract(baseline), DeleteEmptied(baseline), _ledger.ForgetTenant(baseline.TenantId) },
+                };
                 await using (commands.ConfigureAwait(false)) await commands.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
                 await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
                 return true;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> IsTakenAwayAsync(CounterBaseline baseline, CancellationToken cancellationToken)
+    {
+        if (baseline.Transaction is not { } transaction) return false;
+        var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
+        {
+            return await HasCommittedAsync(connection, transaction, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Locks the rows of a baseline, in the order of their ids, and notes the transaction. Others' rows are not touched: a lock
+    /// on the table would hold up everybody behind any transaction that is open for long.
+    /// </summary>
+    /// <returns>Whether each row is there and holds the baseline at least.</returns>
+    private async Task<bool> LockBaselineAsync(NpgsqlConnection connection, CounterBaseline baseline, CancellationToken cancellationToken)
+    {
+        var batch = new NpgsqlBatch(connection)
+        {
+            BatchCommands =
+            {
+                new NpgsqlBatchCommand(string.Create(
+                    CultureInfo.InvariantCulture, $"SET LOCAL lock_timeout = {(int)LongestWaitForLocks.TotalMilliseconds}")),
+                new NpgsqlBatchCommand("SELECT txid_current()::text"),
+                new NpgsqlBatchCommand($"""
+                    SELECT stored.count >= held.count
+                    FROM {_quotedName} AS stored JOIN unnest($1, $2) AS held (id, count) ON held.id = stored.id
+                    ORDER BY stored.id
+                    FOR UPDATE OF stored
+                    """)
+                {
+                    Parameters = { Ids(baseline), Counts(baseline) },
+                },
+            },
+        };
+        await using (batch.ConfigureAwait(false))
+        {
+            var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+            {
+                await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+                baseline.Transaction = reader.GetString(0);
+                await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+                var (rows, isWhole) = (0, true);
+                for (; await reader.ReadAsync(cancellationToken).ConfigureAwait(false); rows++) isWhole &= reader.GetBoolean(0);
+                return isWhole && rows == baseline.Counts.Count;
+            }
+        }
+    }
+
+    private NpgsqlBatchCommand Subtract(CounterBaseline baseline) => new($"""
+        UPDATE {_quotedName} AS stored SET count = stored.count - held.count, "updatedAt" = now()
+        FROM unnest($1, $2) AS held (id, count)
+        WHERE held.id = stored.id
+        """)
+    {
+        Parameters = { Ids(baseline), Counts(baseline) },
+    };
+
+    private NpgsqlBatchCommand DeleteEmptied(CounterBaseline baseline) =>
+        new($"DELETE FROM {_quotedName} WHERE id = ANY($1) AND count = 0") { Parameters = { Ids(baseline) } };
+
+    private static NpgsqlParameter Ids(CounterBaseline baseline) => Sql.Array(NpgsqlDbType.Text, baseline.Counts.Keys.ToArray());
+
+    private static NpgsqlParameter Counts(CounterBaseline baseline) => Sql.Array(NpgsqlDbType.Bigint, baseline.Counts.Values.ToArray());
+
+    /// <summary>What became of a transaction whose answer was lost. One that is still open is waited for by the next try.</summary>
+    private static async Task<bool> HasCommittedAsync(
+        NpgsqlConnection connection, string transaction, CancellationToken cancellationToken)
+    {
+        var command = new NpgsqlCommand("SELECT txid_status($1::bigint)", connection);
+        await using (command.ConfigureAwait(false))
+        {
+            command.Parameters.Add(Sql.Text(transaction));
+            var status = await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) as string;
+            return status == "in progress"
+                ? throw new TimeoutException("The transaction that empties the counters is still open on the server.")
+                : status == "committed";
+        }
+    }
+
+    /// <summary>Who has kept a lock on the table for longest.</summary>
+    private async Task<string> DescribeWaitAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var command = new NpgsqlCommand(
+            """
+            SELECT activity.pid, activity.usename, activity.state, extract(epoch FROM now() - activity.xact_start)::int
+            FROM pg_locks AS held JOIN pg_stat_activity AS activity ON activity.pid = held.pid
+            WHERE held.relation = to_regclass($1) AND held.granted AND held.pid <> pg_backend_pid()
+              AND held.mode IN ('RowShareLock', 'RowExclusiveLock')
+            ORDER BY activity.xact_start
+            LIMIT 1
+            """,
+            connection);
+        await using (command.ConfigureAwait(false))
+        {
+            command.Parameters.Add(Sql.Text(_quotedName));
+            var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+            {
+                var holder = await reader.ReadAsync(cancellationToken).ConfigureAwait(false)
+                    ? string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"most likely by Postgres process {reader.GetInt32(0)} of user '{Text(1)}', which is '{Text(2)}' "
+                            + $"in a transaction begun {(reader.IsDBNull(3) ? 0 : reader.GetInt32(3)):N0} s ago")
+                    : "by a transaction that has ended meanwhile";
+                return $"Rows of {table.Name} are locked, {holder}.";
+
+                string Text(int column) => reader.IsDBNull(column) ? "" : reader.GetString(column);
             }
         }
     }
@@ -290,3 +441,6 @@ public sealed class PostgresCounterStore<TState>(
         return command;
     }
 }
+
+/// <summary>Somebody's transaction keeps rows locked that have to be changed.</summary>
+internal sealed class RowsLockedException(string message, Exception innerException) : TimeoutException(message, innerException);

@@ -76,6 +76,13 @@ internal sealed class ReplayLedger(string projection)
         }
     }
 
+    /// <summary>A query for the sum of what replays have added for a tenant: parameters for projection and key prefix.</summary>
+    public string SumOfTenant(string projectionParameter, string prefixParameter) => $"""
+        SELECT coalesce(sum(contributed.value::bigint), 0)::bigint
+        FROM {_table} AS ledger CROSS JOIN LATERAL jsonb_each_text(ledger.contribution) AS contributed
+        WHERE ledger.projection = {projectionParameter} AND starts_with(ledger.aggregate_key, {prefixParameter})
+        """;
+
     /// <summary>The cutoffs of those aggregates that are in the ledger, by <see cref="LedgerKeyPrefix.KeyOf"/>.</summary>
     public async Task<Dictionary<string, string>> FindCutoffsAsync(
         NpgsqlConnection connection, string[] aggregateKeys, CancellationToken cancellationToken)
@@ -153,11 +160,11 @@ internal sealed class ReplayLedger(string projection)
         },
     };
 
-    /// <summary>The command that forgets aggregates.</summary>
-    public NpgsqlBatchCommand Forget(string[] aggregateKeys) =>
-        new($"DELETE FROM {_table} WHERE projection = $1 AND aggregate_key = ANY($2)")
+    /// <summary>The command that forgets all aggregates of a tenant, also those that are not in the event log any more.</summary>
+    public NpgsqlBatchCommand ForgetTenant(string tenantId) =>
+        new($"DELETE FROM {_table} WHERE projection = $1 AND starts_with(aggregate_key, $2)")
         {
-            Parameters = { Sql.Text(projection), Sql.Array(NpgsqlDbType.Text, aggregateKeys) },
+            Parameters = { Sql.Text(projection), Sql.Text(LedgerKeyPrefix.OfTenant(tenantId)) },
         };
 
     private static async Task<string> FindSchemaAsync(NpgsqlConnection connection, string counterTable, CancellationToken cancellationToken)

@@ -106,7 +106,7 @@ public sealed class CompareReplayProjectionCommand : StoppableCommand
             AggregateIds = MyInvocation.BoundParameters.ContainsKey(nameof(AggregateId)) ? AggregateId ?? [] : null,
             SampleSize = Sample,
         };
-        var messages = new ReplayMessages();
+        var messages = new ReplayMessages(most: 1024);
         var progress = new ProgressBars(
             CommandRuntime, Host, Strings.ProgressActivityComparison.With(projection.Definition.Name, tenantId));
         try

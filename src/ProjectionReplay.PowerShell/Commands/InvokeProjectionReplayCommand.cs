@@ -113,10 +113,10 @@ public sealed class InvokeProjectionReplayCommand : StoppableCommand
     public SwitchParameter Rebuild { get; set; }
 
     /// <summary>
-    /// Has <c>-Rebuild</c> go on where the event log no longer holds all that the counters count: what is not in the log is
-    /// lost for good.
+    /// Goes on where counters may become wrong: with <c>-Rebuild</c> what the event log no longer holds is lost for good; else
+    /// what live handlers have counted may be counted twice.
     /// </summary>
-    [Parameter(ParameterSetName = "Rebuild")]
+    [Parameter]
     public SwitchParameter Force { get; set; }
 
     /// <summary>The folder for the replay log; the current location unless given.</summary>

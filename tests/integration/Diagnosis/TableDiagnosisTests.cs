@@ -71,7 +71,7 @@ public sealed class TableDiagnosisTests(TestServers servers) : IClassFixture<Tes
     }
 
     [Theory]
-    [InlineData("", "Table", "Failed", "has no table \"TenantDailyBillableEvents\" on its search path")]
+    [InlineData("", "Table", "Failed", "has no table \"TenantDailyBillableEvents\" in schema ")]
     [InlineData("ALTER TABLE {} DROP COLUMN count", "Columns", "Failed", "has no column 'count'")]
     [InlineData("ALTER TABLE {} ALTER COLUMN date TYPE date USING date::date", "Types", "Failed", "'date' is date instead of text")]
     [InlineData(

@@ -103,7 +103,12 @@ public sealed class ClearWhileRunningTests(TestServers servers) : IClassFixture<
         await LeaveMarkerAsync("t1");
         using var dead = Process.Start(
             new ProcessStartInfo("dotnet", "--version") { RedirectStandardOutput = true, UseShellExecute = false })!;
-        var holder = new ReplayLockHolder("run", Environment.MachineName, dead.Id, dead.StartTime.ToUniversalTime(), DateTime.UtcNow);
+        var holder = ReplayLockHolder.Create(DateTimeOffset.UtcNow) with
+        {
+            ProcessId = dead.Id,
+            ProcessStarted = dead.StartTime.ToUniversalTime(),
+            ProcessStartTicks = null,
+        };
         await dead.WaitForExitAsync(TestContext.Current.CancellationToken);
         await servers.Redis.StringSetAsync($"projection-replay:lock:{_projection}:t1", holder.Serialize(), TimeSpan.FromMinutes(1));
 

@@ -43,7 +43,7 @@ public sealed class OperatorStreamsTests(TestServers servers) : IClassFixture<Te
         await servers.Redis.HashSetAsync(
             $"projection-replay:cutoff:{Projection}", tenant.AggregateKey(TestTenant.EvaluationId(1)), "pending");
 
-        var outcome = Run(tenant, "-Resume -Verbose").ShouldSucceed();
+        var outcome = Run(tenant, "-Resume -Force -Verbose").ShouldSucceed();
 
         Assert.Contains(
             outcome.Verbose,

@@ -30,7 +30,7 @@ public sealed class PreviousRunTests(TestServers servers) : IClassFixture<TestSe
         using var session = new PowerShellSession(host);
         var tenant = await InterruptedAsync();
 
-        var outcome = Run(session, tenant, $"{Replay} {parameter}").ShouldSucceed();
+        var outcome = Run(session, tenant, $"{Replay} {parameter} -Force").ShouldSucceed();
 
         Assert.Empty(host.Questions);
         Assert.Equal(replayed, outcome.Output[^1].Properties["AggregatesReplayed"].Value);
@@ -47,7 +47,7 @@ public sealed class PreviousRunTests(TestServers servers) : IClassFixture<TestSe
         using var session = new PowerShellSession(host);
         var tenant = await InterruptedAsync();
 
-        var outcome = Run(session, tenant, Replay).ShouldSucceed();
+        var outcome = Run(session, tenant, $"{Replay} -Force").ShouldSucceed();
 
         var question = Assert.Single(host.Questions);
         Assert.Contains(tenant.Id, question, StringComparison.Ordinal);

@@ -243,7 +243,10 @@ public sealed class MarkerInspectionTests(TestServers servers) : IClassFixture<T
         servers.Redis.StringSetAsync($"projection-replay:lock:{_projection}{rest}", Holder(processId, host), TimeSpan.FromMinutes(1));
 
     private static string Holder(int processId, string host) =>
-        new ReplayLockHolder("r", host, processId, TestTenant.Start.UtcDateTime, TestTenant.Start.UtcDateTime).Serialize();
+        new ReplayLockHolder("r", host, processId, TestTenant.Start.UtcDateTime, TestTenant.Start.UtcDateTime)
+        {
+            Processes = ProcessSpace.Current,
+        }.Serialize();
 
     private Task<List<ReplayMarkerSummary>> SummariseAsync(params string[] tenants) => SummariseAsync(servers.Connections, tenants);
 

@@ -1,4 +1,7 @@
+using ProjectionReplay.Faults;
+using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.EvaluationState;
+using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Replay;
@@ -302,6 +305,138 @@ public sealed class MarkerProtocolTests(TestServers servers) : IClassFixture<Tes
 
         Assert.Contains("no worker takes them up", Assert.Single(outcome.ShouldSucceed().Warnings), StringComparison.Ordinal);
         await servers.Redis.KeyDeleteAsync(jobs);
+    }
+
+    [Fact]
+    public async Task A_job_that_is_put_off_for_long_does_not_keep_later_batches_from_settling()
+    {
+        var tenant = await new TestTenant(servers).AddEvaluations(2).AppendAsync();
+        var (putOff, staged) = (JobsKey(tenant, "e0000"), JobsKey(tenant, "e0001"));
+        await servers.Redis.SortedSetAddAsync(putOff, "job-1", 1);
+        await servers.Redis.SortedSetAddAsync(staged, "job-2", 1);
+        string? marker = null;
+        var tries = Task.CompletedTask;
+
+        var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions
+        {
+            DrainTimeout = TimeSpan.FromSeconds(3),
+            AggregateBatchSize = 1,
+            Probe = async (boundary, _) =>
+            {
+                if (boundary != new ReplayBoundary(2, ReplayPhase.Settle, IsBefore: true)) return;
+                marker = (await tenant.MarkersAsync(Projection))[tenant.AggregateKey("e0001")];
+                tries = DeleteLaterAsync();
+            },
+        });
+
+        await tries;
+        Assert.Contains("put off for longer", Assert.Single(outcome.ShouldSucceed().Warnings), StringComparison.Ordinal);
+        Assert.NotEqual("pending", marker);
+        Assert.Single(outcome.Verbose, text => text.Contains("were not tried", StringComparison.Ordinal));
+        await servers.Redis.KeyDeleteAsync(putOff);
+
+        // Less than the two seconds that the second batch has at least.
+        async Task DeleteLaterAsync()
+        {
+            await Task.Delay(300);
+            await servers.Redis.KeyDeleteAsync(staged);
+        }
+    }
+
+    [Theory]
+    [InlineData("evaluationState", "Replay these aggregates once more")]
+    [InlineData("tenantDailyBillableEvents", "-Rebuild")]
+    public async Task Markers_that_vanish_fail_the_batch_which_does_not_count_as_completed(string name, string advice)
+    {
+        var projection = name == Projection ? (IFoldProjection)Evaluations : TenantDailyBillableEventsProjection.ForTenants();
+        var tenant = await new TestTenant(servers).AddEvaluations(6).AppendAsync();
+
+        var outcome = await ReplayOutcome.RunAsync(servers, projection, tenant, new ReplayOptions
+        {
+            AggregateBatchSize = 3,
+            Probe = async (boundary, _) =>
+            {
+                if (boundary != new ReplayBoundary(2, ReplayPhase.Store, IsBefore: true)) return;
+                await servers.Redis.HashDeleteAsync($"projection-replay:cutoff:{name}", tenant.AggregateKey("e0004"));
+            },
+        });
+
+        outcome.ShouldFailWith(ReplayError.MarkersLost);
+        Assert.Contains("Of 3 markers in Redis 1 were gone", outcome.Exception!.Message, StringComparison.Ordinal);
+        Assert.Contains(advice, outcome.Exception.Message, StringComparison.Ordinal);
+        Assert.Equal(3, (await tenant.CompletedAsync(name)).Count);
+        Assert.Empty(await tenant.MarkersAsync(name));
+        (await ReplayOutcome.RunAsync(servers, projection, tenant, previousRun: PreviousRunAction.Resume)).ShouldSucceed();
+        await new StateOracle(servers, projection, tenant.Id).AssertNothingLeftAsync();
+    }
+
+    [Theory]
+    [InlineData("ClickHouse")]
+    [InlineData("Redis")]
+    public async Task A_server_that_stops_answering_does_not_hold_marked_aggregates_for_ever(string server)
+    {
+        var tenant = await new TestTenant(servers).AddEvaluations(3).AppendAsync();
+        var faulty = Enum.Parse<Server>(server);
+        await using var linked = new LinkedServers(servers, faulty);
+        var phase = faulty == Server.Redis ? ReplayPhase.Unmark : ReplayPhase.Store;
+        var restoring = Task.CompletedTask;
+
+        var outcome = await ReplayOutcome.RunAsync(
+            servers,
+            Evaluations,
+            tenant,
+            new ReplayOptions
+            {
+                PhaseDeadline = TimeSpan.FromSeconds(2),
+                DrainTimeout = TimeSpan.Zero,
+                LockExpiry = TimeSpan.FromMinutes(2),
+                Probe = (boundary, _) =>
+                {
+                    if (boundary.Phase == phase && boundary.IsBefore) restoring = StallAsync(linked.Link);
+                    return ValueTask.CompletedTask;
+                },
+            },
+            connections: linked.Connections);
+
+        await restoring;
+        outcome.ShouldFailWith(ReplayError.PhaseTooSlow);
+        Assert.Contains($"Phase {phase}", outcome.Exception!.Message, StringComparison.Ordinal);
+        Assert.Empty(await tenant.MarkersAsync(Projection));
+        (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, previousRun: PreviousRunAction.Resume)).ShouldSucceed();
+
+        // Redis has to be there again for the markers to be removed.
+        static async Task StallAsync(FaultyLink link)
+        {
+            link.Stall();
+            await Task.Delay(TimeSpan.FromSeconds(4));
+            link.Restore();
+        }
+    }
+
+    [Fact]
+    public async Task A_reader_that_pauses_does_not_hold_up_what_is_marked()
+    {
+        const int Aggregates = 200;
+        var tenant = await new TestTenant(servers).AddEvaluations(Aggregates).AppendAsync();
+        var messages = new ReplayMessages();
+        var request = new ReplayRequest
+        {
+            Projection = Evaluations,
+            TenantId = tenant.Id,
+            Since = TestTenant.Start,
+            Options = new ReplayOptions { AggregateBatchSize = 1, StagingGrace = TimeSpan.Zero },
+        };
+        await using var run = await new ReplayEngine(servers.Connections).PrepareAsync(
+            request, isDryRun: false, messages, TestContext.Current.CancellationToken);
+
+        // Nobody reads.
+        await run.ExecuteAsync(PreviousRunAction.Refuse, TestContext.Current.CancellationToken);
+
+        messages.Complete();
+        var steps = await messages.Reader.ReadAllAsync(TestContext.Current.CancellationToken).OfType<ReplayLogMessage>().CountAsync(
+            TestContext.Current.CancellationToken);
+        Assert.True(steps > Aggregates * 5, $"There should have been more than {steps} steps.");
+        Assert.Empty(await tenant.MarkersAsync(Projection));
     }
 
     [Fact]

@@ -76,7 +76,7 @@ public sealed class RunLockTests(TestServers servers) : IClassFixture<TestServer
         var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
         using var dead = Process.Start(
             new ProcessStartInfo("dotnet", "--version") { RedirectStandardOutput = true, UseShellExecute = false })!;
-        var holder = new ReplayLockHolder("run", Environment.MachineName, dead.Id, dead.StartTime.ToUniversalTime(), DateTime.UtcNow);
+        var holder = Here(dead.Id) with { ProcessStarted = dead.StartTime.ToUniversalTime() };
         await dead.WaitForExitAsync(TestContext.Current.CancellationToken);
         await servers.Redis.StringSetAsync(LockKey(tenant), holder.Serialize(), TimeSpan.FromMinutes(1));
 
@@ -89,20 +89,27 @@ public sealed class RunLockTests(TestServers servers) : IClassFixture<TestServer
     public async Task A_process_id_that_came_round_again_does_not_keep_a_lock_alive()
     {
         var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
-        var holder = new ReplayLockHolder(
-            "run", Environment.MachineName, Environment.ProcessId, DateTime.UtcNow.AddDays(-3), DateTime.UtcNow.AddDays(-3));
+        var holder = Here(Environment.ProcessId) with { ProcessStarted = DateTime.UtcNow.AddDays(-3), ProcessStartTicks = 1 };
         await servers.Redis.StringSetAsync(LockKey(tenant), holder.Serialize(), TimeSpan.FromMinutes(1));
 
         (await ReplayOutcome.RunAsync(servers, Evaluations, tenant)).ShouldSucceed();
     }
 
+    /// <summary>A container that has this machine's name sees other processes by the same ids, or none.</summary>
     [Theory]
-    [InlineData("another-host")]
-    [InlineData(null)]
-    public async Task Any_other_lock_is_given_one_expiry_to_die(string? host)
+    [InlineData("another-host", "here")]
+    [InlineData("", "another boot, or another PID namespace")]
+    [InlineData("", null)]
+    [InlineData(null, null)]
+    public async Task Any_other_lock_is_given_one_expiry_to_die(string? host, string? processes)
     {
         var tenant = await new TestTenant(servers).AddEvaluations(1).AppendAsync();
-        var value = host is null ? "not ours" : new ReplayLockHolder("run", host, 1, DateTime.UtcNow, DateTime.UtcNow).Serialize();
+        if (host == "") host = Environment.MachineName;
+        var value = host is null ? "not ours" : (Here(NoProcess) with
+        {
+            Host = host,
+            Processes = processes == "here" ? ProcessSpace.Current : processes,
+        }).Serialize();
         await servers.Redis.StringSetAsync(LockKey(tenant), value, TimeSpan.FromSeconds(8));
 
         var outcome = await ReplayOutcome.RunAsync(
@@ -148,6 +155,37 @@ public sealed class RunLockTests(TestServers servers) : IClassFixture<TestServer
         (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, previousRun: PreviousRunAction.Resume)).ShouldSucceed();
     }
 
+    /// <summary>As after SIGSTOP, or on a machine that was paused: it wakes, and does not know yet.</summary>
+    [Theory]
+    [InlineData(ReplayPhase.Mark)]
+    [InlineData(ReplayPhase.Cutoff)]
+    [InlineData(ReplayPhase.Unmark)]
+    public async Task A_run_that_wakes_after_its_lock_was_taken_touches_no_marker(ReplayPhase phase)
+    {
+        var tenant = await new TestTenant(servers).AddEvaluations(3).AppendAsync();
+        var jobs = $"{{evaluation_processing/projection/evaluationState}}:gq:group:{tenant.AggregateKey("e0001")}:jobs";
+        await servers.Redis.SortedSetAddAsync(jobs, "job-1", 1);
+        IReadOnlyDictionary<string, string>? before = null;
+
+        var outcome = await ReplayOutcome.RunAsync(servers, Evaluations, tenant, new ReplayOptions
+        {
+            Probe = async (boundary, _) =>
+            {
+                if (boundary is { Phase: ReplayPhase.Settle, IsBefore: true }) await servers.Redis.KeyDeleteAsync(jobs);
+                if (boundary != new ReplayBoundary(1, phase, IsBefore: true)) return;
+                await servers.Redis.StringSetAsync(LockKey(tenant), "taker", TimeSpan.FromMinutes(1));
+                before = await tenant.MarkersAsync("evaluationState");
+            },
+        });
+
+        outcome.ShouldFailWith(ReplayError.ReplayLocked);
+        Assert.Equal(before, await tenant.MarkersAsync("evaluationState"));
+        Assert.Empty(await tenant.CompletedAsync("evaluationState"));
+        Assert.Equal("taker", await servers.Redis.StringGetAsync(LockKey(tenant)));
+        await servers.Redis.KeyDeleteAsync([LockKey(tenant), jobs]);
+        (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, previousRun: PreviousRunAction.Resume)).ShouldSucceed();
+    }
+
     [Fact]
     public async Task A_run_whose_lock_vanished_stops_and_removes_its_markers()
     {
@@ -164,6 +202,12 @@ public sealed class RunLockTests(TestServers servers) : IClassFixture<TestServer
         Assert.Empty(await tenant.MarkersAsync("evaluationState"));
         Assert.False(await servers.Redis.KeyExistsAsync(LockKey(tenant)));
     }
+
+    /// <summary>No process has that id: it is more than Linux gives out.</summary>
+    private const int NoProcess = 5_000_000;
+
+    private static ReplayLockHolder Here(int processId) =>
+        ReplayLockHolder.Create(DateTimeOffset.UtcNow) with { ProcessId = processId, ProcessStartTicks = null };
 
     private static string LockKey(TestTenant tenant) => $"projection-replay:lock:evaluationState:{tenant.Id}";
 

@@ -11,7 +11,8 @@ namespace ProjectionReplay.Live;
 /// <param name="Runs">Experiment runs that have a past.</param>
 /// <param name="BackoffMs">How long a job that is put off waits.</param>
 /// <param name="LateShare">The share of events that come in late.</param>
-public sealed record LiveLoad(int Seed, int Runs, int BackoffMs, double LateShare);
+/// <param name="NewRuns">How many runs may be born: a tenth of the events are of one of them.</param>
+public sealed record LiveLoad(int Seed, int Runs, int BackoffMs, double LateShare, int NewRuns = 20);
 
 /// <summary>A live system at work on one tenant: events are appended as fast as its workers fold them.</summary>
 internal sealed class LiveSystem : IAsyncDisposable
@@ -36,6 +37,7 @@ internal sealed class LiveSystem : IAsyncDisposable
         _traffic = new LiveTraffic(tenant, _workers, load.Runs, load.Seed)
         {
             LateShare = load.LateShare,
+            NewRuns = load.NewRuns,
 
             // Only the start of a run is billed.
             StartShare = projection is ExperimentRunStateProjection ? 1 / 6.0 : 1,

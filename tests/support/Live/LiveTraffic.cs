@@ -22,6 +22,9 @@ internal sealed class LiveTraffic(TestTenant tenant, LiveWorkers workers, int ru
     /// <summary>The share of events that come in late.</summary>
     public double LateShare { get; init; } = 1 / 4.0;
 
+    /// <summary>How many runs without a past there may be.</summary>
+    public int NewRuns { get; init; } = 20;
+
     /// <summary>The share of events that start a run; the others are results of one.</summary>
     public double StartShare { get; init; } = 1 / 6.0;
 
@@ -61,7 +64,7 @@ internal sealed class LiveTraffic(TestTenant tenant, LiveWorkers workers, int ru
             var isLate = random.NextDouble() < LateShare;
             var isStart = random.NextDouble() < StartShare;
             // Of those that have a past, and sometimes a new one.
-            var id = random.Next(10) == 0 ? $"new{random.Next(20):D3}" : RunId(random.Next(runs));
+            var id = random.Next(10) == 0 ? $"new{random.Next(NewRuns):D3}" : RunId(random.Next(runs));
             var time = isLate ? TestTenant.Start.AddMilliseconds(500 + number) : TestTenant.Start.AddDays(1).AddMilliseconds(number);
             var key = new AggregateKey(tenant.Id, "experiment_run", id);
             var timestamp = time.ToUnixTimeMilliseconds();

@@ -90,5 +90,20 @@ public sealed class ReplayConnectionsTests : IDisposable
     private static Func<string, string?> Variables(params (string Name, string Value)[] variables) =>
         name => variables.FirstOrDefault(variable => variable.Name == name).Value;
 
+    [Theory]
+    [InlineData("CLICKHOUSE_URL=http://h\nOTHER=\"secret\nREDIS_URL=redis://h", "line 2 (OTHER)")]
+    [InlineData("A='x'\nREDIS_URL='redis://secret", "line 2 (REDIS_URL)")]
+    public void An_open_quote_in_the_file_names_file_and_line(string text, string line)
+    {
+        WriteDotEnv(text);
+        var connections = new ReplayConnections(_directory.FullName, _ => null);
+
+        var error = Assert.Throws<ReplayException>(connections.ResolveRedis);
+
+        Assert.Equal(ReplayError.ConnectionUrlInvalid, error.Error);
+        Assert.Contains($"{Path.Combine(_directory.FullName, ".env")}' cannot be read: {line}", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
+    }
+
     private void WriteDotEnv(string text) => File.WriteAllText(Path.Combine(_directory.FullName, ".env"), text);
 }

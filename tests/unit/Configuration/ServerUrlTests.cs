@@ -63,8 +63,41 @@ public sealed class ServerUrlTests
             (read.Host, read.Port, read.Database, read.Username, read.Password, read.SearchPath, read.SslMode));
     }
 
+    /// <summary>As libpq, poolers and Prisma have them.</summary>
+    [Theory]
+    [InlineData("postgresql://u:p@h/db?schema=public&pgbouncer=true", "h", 5432, null, true)]
+    [InlineData("postgresql://u:p@h/db?schema=a&pgbouncer=false", "h", 5432, "a", false)]
+    [InlineData("postgresql:///db?host=/run/postgresql&user=u&password=p", "/run/postgresql", 5432, null, false)]
+    [InlineData("postgresql://u:p@ignored:1/other?host=h&port=6000&dbname=db", "h", 6000, null, false)]
+    [InlineData("postgresql://u:p@h1:5433,h2:5434/db?target_session_attrs=read-write", "h1:5433,h2:5434", 5432, null, false)]
+    [InlineData("postgresql://u:p@h/db?connect_timeout=3&options=-c%20x&channel_binding=prefer", "h", 5432, null, false)]
+    public void Postgres_urls_of_other_clients_mean_the_same_here(string url, string host, int port, string? searchPath, bool isPooled)
+    {
+        var (text, redacted) = ServerSettings.Postgres(new ConnectionUrl(url, "test"));
+
+        var read = new NpgsqlConnectionStringBuilder(text);
+        Assert.Equal((host, port, "db", "u", "p"), (read.Host, read.Port, read.Database, read.Username, read.Password));
+        Assert.Equal((searchPath, isPooled, "UTC"), (read.SearchPath, read.NoResetOnClose, read.Timezone));
+        Assert.DoesNotContain(":p@", redacted, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("postgresql://u:p@h/db?target_session_attrs=standby", "a replay writes")]
+    [InlineData("postgresql://u:p@h/db?port=secret", "a port that is no number")]
+    [InlineData("postgresql://u:p@/db", "has no host")]
+    public void A_postgres_url_that_makes_no_sense_is_refused(string url, string problem)
+    {
+        var error = Assert.Throws<ReplayException>(() => ServerSettings.Postgres(new ConnectionUrl(url, "DATABASE_URL")));
+
+        Assert.Contains(problem, error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("ftp://h")]
+    [InlineData("http://<host>:8123")]
+    [InlineData("http://my host:8123")]
+    [InlineData("http://h1,h2/db")]
     [InlineData("h:8123")]
     [InlineData("")]
     [InlineData("http://")]

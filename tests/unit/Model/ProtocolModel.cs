@@ -18,9 +18,29 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
     /// <summary>A rule that is left out, to see that the model notices.</summary>
     public string? Without { get; init; }
 
-    /// <summary>The first event is history: it has stood in the log from the start, and no live worker ever saw it.</summary>
-    public ProtocolState Start(int crashes) =>
-        ProtocolState.Initial(isCounter ? ReplayStep.MarkAll : ReplayStep.Load, crashes).With(0, EventStage.Done);
+    /// <summary>
+    /// Whether counters are added to and not rebuilt, with the ledger that says what was added. What live workers count before
+    /// the aggregate is marked is counted twice then: so here they begin when it is.
+    /// </summary>
+    public bool IsPlain { get; init; }
+
+    /// <summary>Whether the aggregate has no past: it is born while the counters are being emptied, or never.</summary>
+    public bool IsBornLate { get; init; }
+
+    private int FirstLive => IsBornLate ? 0 : 1;
+
+    /// <summary>Three live events in any case.</summary>
+    private int End => FirstLive + ProtocolState.Events - 1;
+
+    /// <summary>
+    /// The first event is history, unless the aggregate is born late: it has stood in the log from the start, and no live worker
+    /// ever saw it.
+    /// </summary>
+    public ProtocolState Start(int crashes)
+    {
+        var start = ProtocolState.Initial(isCounter && !IsPlain ? ReplayStep.MarkAll : ReplayStep.Load, crashes);
+        return IsBornLate ? start : start.With(0, EventStage.Done);
+    }
 
     /// <summary>Everything that may happen next.</summary>
     public IEnumerable<(string What, ProtocolState Next)> Next(ProtocolState state)
@@ -29,12 +49,13 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
         foreach (var replay in Replay(state)) yield return replay;
         if (state.CrashesLeft > 0
             && state.Marker != ProtocolState.NoMarker
-            && state.Step is not (ReplayStep.MarkAll or ReplayStep.RemoveStale))
+            && state.Step is not (ReplayStep.MarkAll or ReplayStep.RemoveStale)
+            && (!IsPlain || state.Contributed != 0))
         {
             // A counter that was half rebuilt is rebuilt again, over the old markers.
             yield return ("crash", state with
             {
-                Step = isCounter ? ReplayStep.MarkAll : ReplayStep.RemoveStale,
+                Step = isCounter && !IsPlain ? ReplayStep.MarkAll : ReplayStep.RemoveStale,
                 CrashesLeft = state.CrashesLeft - 1,
                 DrainOn = -1,
                 Loaded = 0,
@@ -43,16 +64,19 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
                 Watched = 0,
                 PutOff = 0,
                 IsStored = false,
-                Contributed = 0,
+
+                // The ledger outlives the run.
+                Contributed = IsPlain ? state.Contributed : 0,
+                Baseline = 0,
             });
         }
     }
 
     /// <summary>What is wrong with a state in which nothing can happen any more, or null.</summary>
-    public static string? Judge(ProtocolState state)
+    public string? Judge(ProtocolState state)
     {
         if (state.Step != ReplayStep.Done) return $"the replayer is stuck at {state.Step}";
-        for (var i = 0; i < ProtocolState.Events; i++)
+        for (var i = 0; i < End; i++)
         {
             if (state.Stage(i) != EventStage.Done)
             {
@@ -67,17 +91,17 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
 
     private IEnumerable<(string What, ProtocolState Next)> Live(ProtocolState state)
     {
-        for (var i = 1; i < ProtocolState.Events; i++)
+        for (var i = FirstLive; i < End; i++)
         {
             var stage = state.Stage(i);
 
             // Events are appended in the order of their numbers; their ids may tell another.
-            if (stage == EventStage.Unborn && state.Stage(i - 1) != EventStage.Unborn)
+            if (stage == EventStage.Unborn && (i == 0 || state.Stage(i - 1) != EventStage.Unborn) && (!IsPlain || state.WasMarked))
             {
                 yield return (Says("append", i), state.With(i, EventStage.Appended));
             }
 
-            if (stage == EventStage.Appended && (!keepsPlace || state.Stage(i - 1) != EventStage.Appended))
+            if (stage == EventStage.Appended && (!keepsPlace || i == 0 || state.Stage(i - 1) != EventStage.Appended))
             {
                 yield return (Says("stage", i), state.With(i, EventStage.Staged).Enqueued(i));
             }
@@ -139,10 +163,21 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
         var inLog = state.Where(EventStage.Appended, EventStage.Done);
         switch (state.Step)
         {
-            case ReplayStep.RemoveStale:
-                yield return ("remove stale marker", state with { Marker = ProtocolState.NoMarker, Step = ReplayStep.Load });
+            // What is in the ledger, and marked still, may lack events that were skipped.
+            case ReplayStep.RemoveStale when state.Contributed != 0 && Without != "unreleased counts":
+                yield return ("take back stale marker", state with { Marker = ProtocolState.Pending, Step = ReplayStep.Load });
                 break;
-            // A rebuild marks everything before it reads anything.
+            case ReplayStep.RemoveStale:
+                yield return ("remove stale marker", state with
+                {
+                    Marker = ProtocolState.NoMarker,
+                    Step = state.Contributed != 0 ? ReplayStep.Done : ReplayStep.Load,
+                });
+                break;
+            // A rebuild marks everything before it reads anything: all that is born by then.
+            case ReplayStep.MarkAll when inLog == 0 && state.Marker == ProtocolState.NoMarker:
+                yield return ("mark nothing", state with { Step = ReplayStep.ReadBaseline });
+                break;
             case ReplayStep.MarkAll:
                 yield return ("mark all", state with
                 {
@@ -152,10 +187,27 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
                 });
                 break;
             case ReplayStep.DrainAll when state.DrainOn < 0 || Without == "drain":
-                yield return ("drained all", state with { DrainOn = -1, Step = ReplayStep.Empty });
+                yield return ("drained all", state with { DrainOn = -1, Step = ReplayStep.ReadBaseline });
                 break;
-            case ReplayStep.Empty:
-                yield return ("empty", state.WithStored(0) with { Contributed = 0, Step = ReplayStep.Load });
+            case ReplayStep.ReadBaseline:
+                yield return ("read baseline", state with { Baseline = state.Stored, Step = ReplayStep.LookForNew });
+                break;
+            case ReplayStep.LookForNew:
+                var isNew = inLog != 0 && state.Marker == ProtocolState.NoMarker && Without != "look for new";
+                yield return isNew
+                    ? ("find it new", state with { Baseline = 0, Step = ReplayStep.MarkAll })
+                    : ("find nothing new", state with { Step = ReplayStep.TakeAway });
+                break;
+
+            // What is not marked is the live workers', from its first event on.
+            case ReplayStep.TakeAway:
+                var taken = Without == "baseline" ? state.Stored : state.Baseline;
+                yield return ("take away", state.WithStored(state.Stored - taken) with
+                {
+                    Baseline = 0,
+                    Contributed = 0,
+                    Step = state.Marker == ProtocolState.NoMarker ? ReplayStep.Done : ReplayStep.Load,
+                });
                 break;
 
             // What is not fresh has stood in the log for a while by now, and is staged. What is staged may be fresh.
@@ -165,7 +217,7 @@ internal sealed class ProtocolModel(int[] ranks, bool isCounter, bool keepsPlace
                 if (Without != "freshness") yield return ("load what is fresh", loaded with { IsFresh = true });
                 break;
             case ReplayStep.Mark:
-                yield return ("mark", state with { Marker = ProtocolState.Pending, Step = ReplayStep.FindJobs });
+                yield return ("mark", state with { Marker = ProtocolState.Pending, WasMarked = IsPlain, Step = ReplayStep.FindJobs });
                 break;
             case ReplayStep.FindJobs:
                 yield return ("look for jobs", state with { HasJobs = HasJobs(state), DrainOn = state.Active, Step = ReplayStep.Drain });

@@ -28,6 +28,48 @@ public sealed class ProtocolModelTests
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Counters_that_are_added_to_are_exact_after_a_crash_between_store_and_unmark(bool keepsPlace)
+    {
+        foreach (var order in Orders)
+        {
+            var (failure, _) = Explore(new ProtocolModel(AroundHistory(order), isCounter: true, keepsPlace) { IsPlain = true }, crashes: 2);
+            Assert.True(failure is null, $"Ids in the order {string.Join(" ", order)}: {failure}");
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void An_aggregate_that_is_born_while_counters_are_emptied_is_counted_once(bool keepsPlace)
+    {
+        foreach (var order in Orders)
+        {
+            var (failure, _) = Explore(new ProtocolModel([.. order, 0], isCounter: true, keepsPlace) { IsBornLate = true }, crashes: 1);
+            Assert.True(failure is null, $"Ids in the order {string.Join(" ", order)}: {failure}");
+        }
+    }
+
+    [Theory]
+    [InlineData("unreleased counts", true, false, "folded 0 times")]
+    [InlineData("look for new", false, true, "folded 0 times")]
+    [InlineData("baseline", false, true, "folded 0 times")]
+    public void A_protocol_for_counters_that_lacks_a_rule_is_found_out(string rule, bool isPlain, bool isBornLate, string what)
+    {
+        var failures = Orders.Select(order => Explore(
+            new ProtocolModel(isBornLate ? [.. order, 0] : AroundHistory(order), isCounter: true, keepsPlace: false)
+            {
+                IsPlain = isPlain,
+                IsBornLate = isBornLate,
+                Without = rule,
+            },
+            crashes: 1).Failure);
+
+        Assert.Contains(failures, failure => failure?.Contains(what, StringComparison.Ordinal) == true);
+    }
+
+    [Theory]
     [InlineData("drain", true, "folded 2 times")]
     [InlineData("catch up", false, "folded 0 times")]
     [InlineData("jobs", false, "folded 2 times")]
@@ -59,7 +101,7 @@ public sealed class ProtocolModelTests
                     state = next[choice % next.Count].Next;
                 }
 
-                return model.Next(state).Any() || ProtocolModel.Judge(state) is null;
+                return model.Next(state).Any() || model.Judge(state) is null;
             },
             iter: 20_000);
 
@@ -78,7 +120,7 @@ public sealed class ProtocolModelTests
                 if (cameFrom.TryAdd(next, (state, what))) open.Enqueue(next);
             }
 
-            if (isEnd && ProtocolModel.Judge(state) is { } wrong) return ($"{wrong} after {Way(state)}", cameFrom.Count);
+            if (isEnd && model.Judge(state) is { } wrong) return ($"{wrong} after {Way(state)}", cameFrom.Count);
         }
 
         return (null, cameFrom.Count);
@@ -90,6 +132,9 @@ public sealed class ProtocolModelTests
             return string.Join(", ", steps);
         }
     }
+
+    /// <summary>Ranks of which one is below that of the history, so that it is late.</summary>
+    private static int[] AroundHistory(int[] order) => [1, .. order.Select(rank => rank == 1 ? 0 : rank)];
 
     private static IEnumerable<int[]> Permutations(int[] items) => items.Length <= 1
         ? [items]

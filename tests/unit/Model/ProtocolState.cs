@@ -20,7 +20,9 @@ internal enum ReplayStep
 {
     MarkAll,
     DrainAll,
-    Empty,
+    ReadBaseline,
+    LookForNew,
+    TakeAway,
     Load,
     Mark,
     FindJobs,
@@ -88,6 +90,12 @@ internal readonly record struct ProtocolState
 
     /// <summary>Whether the load has to be repeated because of late events.</summary>
     public bool IsStored { get; init; }
+
+    /// <summary>What the counters held when they were read, before a rebuild takes that away.</summary>
+    public uint Baseline { get; init; }
+
+    /// <summary>Whether the aggregate was ever marked.</summary>
+    public bool WasMarked { get; init; }
 
     /// <summary>What a live worker that folds had read before: it writes that, and its event.</summary>
     public uint LiveRead { get; init; }

@@ -1,0 +1,121 @@
+using System.Globalization;
+using ProjectionReplay.Events;
+using ProjectionReplay.Projections;
+using StackExchange.Redis;
+
+namespace ProjectionReplay.Replay;
+
+/// <summary>
+/// Settles aggregates whose counts a run had stored before it died, and that are marked still: live handlers may have skipped
+/// late events by their cutoffs, and nobody has counted those. No later run would, as the ledger says that the aggregates are
+/// accounted for. So all of them go to pending, which nobody skips by, and pass the cycle once more: what is missing is added.
+/// </summary>
+internal sealed class UnreleasedCounts(BatchContext context, PreviousRun previous, RunFailures failures)
+{
+    /// <summary>Their ids go into one parameter of a query, which servers limit to 128 KiB.</summary>
+    private const int ChunkSize = 500;
+
+    /// <summary>Settles those of the tenant. To be called under the lock, before stale markers are removed.</summary>
+    public async Task SettleAsync(RunStop stop)
+    {
+        if (context.Definition.ReplaySafety != ReplaySafety.Increment) return;
+        var keys = await context.Faults.CallAsync(
+            Server.Redis, "Looking for stale markers", previous.FindMarkedAsync, stop.Token).ConfigureAwait(false);
+        var candidates = keys.SelectMany(Read).ToList();
+        if (candidates.Count == 0) return;
+        var stored = await context.Faults.CallAsync(
+            context.StoreServer,
+            "Looking for earlier replays",
+            token => context.Projection.FindReplayedAsync(candidates, token),
+            stop.Token).ConfigureAwait(false);
+        if (stored.Count == 0) return;
+
+        var aggregates = stored.Keys.ToHashSet();
+        var fields = aggregates.Select(aggregate => (RedisValue)aggregate.ToString()).ToHashSet();
+        try
+        {
+            await CallAsync("Setting markers", token => context.Markers.MarkPendingAsync(fields, token), stop.Token).ConfigureAwait(false);
+
+            // The others are the live handlers' until their batch comes.
+            var others = keys.Select(key => (RedisValue)key).Where(key => !fields.Contains(key)).ToList();
+            await CallAsync(
+                "Removing stale markers", token => context.Markers.RemoveAsync(others, token), stop.Token).ConfigureAwait(false);
+            foreach (var chunk in aggregates.Chunk(ChunkSize))
+            {
+                await ReplayAsync([.. chunk], stop).ConfigureAwait(false);
+            }
+        }
+        catch
+        {
+            await GiveBackAsync(fields, stop).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async Task ReplayAsync(HashSet<AggregateKey> aggregates, RunStop stop)
+    {
+        var discovery = await context.Faults.CallAsync(
+            Server.ClickHouse,
+            "Discovering aggregates",
+            token => DiscoveredAggregates.FindAsync(
+                context.Servers.EventLog, SelectionOf(aggregates), context.Request, token, only: aggregates),
+            stop.Token).ConfigureAwait(false);
+        context.Reporter.Verbose(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{aggregates.Count:N0} aggregates were stored by the interrupted run, and not given back: "
+                + $"their late events are counted first."));
+        context.Reporter.Start(discovery.AggregateCount, discovery.Batches.Count);
+        var settling = context with
+        {
+            Selection = discovery.Selection,
+            IsResuming = false,
+            ReadsAhead = false,
+            IsSettling = true,
+            HasDistinctKeys = false,
+        };
+        var sequence = new BatchSequence(settling, discovery.Batches);
+        await using (sequence.ConfigureAwait(false))
+        {
+            await new BatchPipeline(settling, sequence, failures, stop).RunAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async Task GiveBackAsync(HashSet<RedisValue> fields, RunStop stop)
+    {
+        context.Reporter.Warn(
+            "Counts that an interrupted run had stored were to be completed, and were not: some events that came in late "
+                + "may not be counted. -Rebuild counts them.");
+        using var patience = new CancellationTokenSource(stop.Patience, context.TimeProvider);
+        try
+        {
+            if (!await stop.MayHandBackAsync(context.Faults, patience.Token).ConfigureAwait(false)) return;
+            await CallAsync("Removing markers", token => context.Markers.RemoveAsync(fields, token), patience.Token).ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            context.Reporter.Warn(
+                "Some markers of an interrupted run are left: run again with -Resume, or remove them with Clear-ReplayMarker.");
+        }
+    }
+
+    private Task CallAsync(string operation, Func<CancellationToken, Task> action, CancellationToken cancellationToken) =>
+        context.Faults.CallAsync(Server.Redis, operation, action, cancellationToken);
+
+    private EventSelection SelectionOf(HashSet<AggregateKey> aggregates) => context.Selection with
+    {
+        AggregateTypes = [.. aggregates.Select(aggregate => aggregate.AggregateType).Distinct(StringComparer.Ordinal)],
+        AggregateIds = [.. aggregates.Select(aggregate => aggregate.AggregateId).Distinct(StringComparer.Ordinal)],
+        Since = DateTimeOffset.UnixEpoch,
+        Shard = null,
+    };
+
+    /// <summary>Which aggregates a key string may be of: a type may hold colons, and only the ledger tells.</summary>
+    private IEnumerable<AggregateKey> Read(string key)
+    {
+        var rest = context.Request.TenantId.Length + 1;
+        for (var colon = key.IndexOf(':', rest); colon >= 0; colon = key.IndexOf(':', colon + 1))
+        {
+            yield return new AggregateKey(context.Request.TenantId, key[rest..colon], key[(colon + 1)..]);
+        }
+    }
+}
