@@ -13,7 +13,7 @@ namespace ProjectionReplay.Configuration;
 /// <param name="environment">Reads an environment variable; the process environment when null.</param>
 public sealed class ModelPriceSettings(string? directory, Func<string, string?>? environment = null)
 {
-    private readonly SettingSources _sources = new(directory, environment);
+    private readonly SettingSources _sources = new(directory, environment, ReplayError.ModelPricesInvalid);
 
     /// <summary>The path given as parameter, or null.</summary>
     public string? ModelPricePath { get; init; }

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text;
-using dotenv.net;
 using ProjectionReplay.Replay;
 
 namespace ProjectionReplay.Configuration;
@@ -11,18 +9,17 @@ namespace ProjectionReplay.Configuration;
 /// </summary>
 internal sealed class SettingSources
 {
-    private readonly Lazy<IDictionary<string, string>> _dotEnv;
+    private readonly DotEnvFile? _dotEnv;
     private readonly Func<string, string?> _environment;
-    private readonly string? _dotEnvPath;
 
     /// <summary>Sets the sources.</summary>
     /// <param name="directory">The directory whose <c>.env</c> is read, or null for none.</param>
     /// <param name="environment">Reads an environment variable; the process environment when null.</param>
-    public SettingSources(string? directory, Func<string, string?>? environment)
+    /// <param name="error">What it is called when <c>.env</c>, or a line of it that is needed, cannot be read.</param>
+    public SettingSources(string? directory, Func<string, string?>? environment, ReplayError error = ReplayError.ConnectionUrlInvalid)
     {
-        _dotEnvPath = directory is null ? null : Path.Combine(directory, ".env");
+        _dotEnv = directory is null ? null : new DotEnvFile(Path.Combine(directory, ".env"), error);
         _environment = environment ?? Environment.GetEnvironmentVariable;
-        _dotEnv = new(ReadDotEnv);
     }
 
     /// <summary>Finds a setting.</summary>
@@ -34,60 +31,16 @@ internal sealed class SettingSources
     {
         if (!string.IsNullOrWhiteSpace(given)) return (given, parameter);
         if (_environment(variable) is { } inherited && !string.IsNullOrWhiteSpace(inherited)) return (inherited, variable);
-        if (_dotEnv.Value.TryGetValue(variable, out var kept) && !string.IsNullOrWhiteSpace(kept))
+        if (_dotEnv?.Find(variable) is { } kept && !string.IsNullOrWhiteSpace(kept.Value))
         {
-            return (kept, $"{variable} of {_dotEnvPath}");
+            return (kept.Value, string.Create(CultureInfo.InvariantCulture, $"{variable} of {_dotEnv.Path} (line {kept.Line})"));
         }
 
         return null;
     }
 
     /// <summary>Where a variable would have to stand in the file, and why it does not: for messages.</summary>
-    public string DescribeFile(string variable) => _dotEnvPath is null ? "a .env file (none: the current location is not a folder)"
-        : File.Exists(_dotEnvPath) ? $"{variable} in '{_dotEnvPath}' (the file has no such line)"
-        : $"{variable} in '{_dotEnvPath}' (no such file)";
-
-    private IDictionary<string, string> ReadDotEnv()
-    {
-        if (_dotEnvPath is null || !File.Exists(_dotEnvPath)) return new Dictionary<string, string>(StringComparer.Ordinal);
-        try
-        {
-            return DotEnv.Read(new DotEnvOptions(
-                ignoreExceptions: false,
-                envFilePaths: [_dotEnvPath],
-                encoding: Encoding.UTF8,
-                trimValues: true,
-                probeForEnv: false,
-                supportExportSyntax: true,
-                supportInlineComments: true,
-                // A $ in a password is a $.
-                supportVariableExpansion: false));
-        }
-        catch (ArgumentException exception)
-        {
-            throw Unreadable($"{FindOpenQuote(_dotEnvPath)} has a quote that is not closed. Close it, or take the line out.", exception);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw Unreadable($"{exception.Message} Give the setting by parameter or environment variable, or correct that.", exception);
-        }
-    }
-
-    private ReplayException Unreadable(string why, Exception exception) =>
-        new(ReplayError.ConnectionUrlInvalid, $"The file '{_dotEnvPath}' cannot be read: {why}", exception);
-
-    /// <summary>Names the line whose value begins with a quote that nothing closes. Never quotes the value.</summary>
-    private static string FindOpenQuote(string path)
-    {
-        var lines = File.ReadAllLines(path);
-        for (var i = 0; i < lines.Length; i++)
-        {
-            if (lines[i].Split('=', 2) is not [var name, var rest] || rest.TrimStart() is not ['"' or '\'', ..] value) continue;
-            var isClosed = value.IndexOf(value[0], 1) > 0
-                || lines.Skip(i + 1).Any(line => line.Contains(value[0], StringComparison.Ordinal));
-            if (!isClosed) return string.Create(CultureInfo.InvariantCulture, $"line {i + 1} ({name.Trim()})");
-        }
-
-        return "a line";
-    }
+    public string DescribeFile(string variable) => _dotEnv is null
+        ? "a .env file (none: the current location is not a folder)"
+        : $"{variable} in '{_dotEnv.Path}' ({_dotEnv.Absence})";
 }
