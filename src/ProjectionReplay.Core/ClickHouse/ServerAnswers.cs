@@ -19,6 +19,8 @@ internal sealed class ServerAnswers : DelegatingHandler
 
     private const int LongestError = 64 * 1024;
 
+    private volatile bool _hasAnswered;
+
     private ServerAnswers(HttpMessageHandler inner)
         : base(inner)
     {
@@ -39,7 +41,8 @@ internal sealed class ServerAnswers : DelegatingHandler
     /// <inheritdoc/>
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var response = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
+        var response = await AskAsync(request, cancellationToken).ConfigureAwait(false);
+        _hasAnswered = true;
         var hasErrorCode = response.Headers.TryGetValues(ErrorCodeHeader, out var codes);
         if (response.IsSuccessStatusCode && !hasErrorCode) return response;
         using (response)
@@ -53,6 +56,22 @@ internal sealed class ServerAnswers : DelegatingHandler
             }
 
             throw new HttpRequestException(Describe(response, words), null, response.StatusCode);
+        }
+    }
+
+    private async Task<HttpResponseMessage> AskAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
+        }
+        catch (HttpRequestException exception) when (exception.HttpRequestError == HttpRequestError.ResponseEnded
+            && !_hasAnswered
+            && request.RequestUri?.Scheme == Uri.UriSchemeHttp)
+        {
+            // A server that has never answered by plain HTTP may be one of TLS: it hangs up without a word.
+            throw new HttpRequestException(
+                HttpRequestError.SecureConnectionError, "The server hung up on the first request by plain HTTP.", inner: null);
         }
     }
 

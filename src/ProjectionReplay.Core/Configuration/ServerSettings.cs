@@ -1,6 +1,8 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using ClickHouse.Driver.ADO;
 using Npgsql;
+using ProjectionReplay.Replay;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Configuration;
@@ -46,10 +48,16 @@ internal static class ServerSettings
     public static (ConfigurationOptions Options, string Redacted) Redis(ConnectionUrl source)
     {
         var url = ServerUrl.Parse(source.Value, source.Source, "redis", "rediss");
-        var database = 0;
-        if (url.Path.Length > 0 && !int.TryParse(url.Path, NumberStyles.None, CultureInfo.InvariantCulture, out database))
+        // The path counts, as for the clients that know both.
+        var number = url.Path.Length > 0 ? url.Path : Query(url, "db") ?? "0";
+        if (!int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var database))
         {
-            throw ServerUrl.Invalid(source.Source, "has a path that is not a database number");
+            throw ServerUrl.Invalid(source.Source, "has a path that is not a database number, or such a db");
+        }
+
+        if (Query(url, "keyPrefix") is { Length: > 0 })
+        {
+            throw ServerUrl.Invalid(source.Source, "has a keyPrefix: a replay and live handlers look for their keys without one");
         }
 
         var certificate = Query(url, "sslrootcert");
@@ -71,10 +79,9 @@ internal static class ServerSettings
         {
             if (certificate is not null) options.TrustIssuer(certificate);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException
-            or System.Security.Cryptography.CryptographicException)
+        catch (Exception exception) when (IsOfFile(exception))
         {
-            throw ServerUrl.Invalid(source.Source, $"names an sslrootcert that cannot be read ({exception.Message.TrimEnd('.')})");
+            throw UnreadableCertificate(source, exception);
         }
 
         return (options, url.Redacted);
@@ -89,17 +96,23 @@ internal static class ServerSettings
     public static (string ConnectionString, string Redacted) Postgres(ConnectionUrl source)
     {
         var url = ServerUrl.Parse(source.Value, source.Source, "postgres", "postgresql");
+        if (Array.Find(["hostaddr", "service", "servicefile"], name => Query(url, name) is not null) is { } unknown)
+        {
+            throw ServerUrl.Invalid(source.Source, $"has the parameter {unknown}, which is not known here: name the server by its host");
+        }
+
+        var hosts = PostgresHosts.Read(url, Query(url, "host"), Query(url, "port"), source.Source);
         var isPooled = Query(url, "pgbouncer") is { } pooled && !string.Equals(pooled, "false", StringComparison.OrdinalIgnoreCase);
         var user = Query(url, "user") ?? url.User;
         var builder = new NpgsqlConnectionStringBuilder
         {
             ApplicationName = "projection-replay",
-            Host = Query(url, "host") ?? url.Host,
-            Port = Number(url, "port", source) ?? url.Port ?? 5432,
+            Host = hosts.Names,
+            Port = hosts.Port,
             Username = user,
             Password = Query(url, "password") ?? url.Password,
             Database = Query(url, "dbname") ?? (url.Path.Length > 0 ? url.Path : user),
-            Timeout = Number(url, "connect_timeout", source) ?? 10,
+            Timeout = ConnectTimeout(url, source),
             CommandTimeout = 300,
             IncludeErrorDetail = false,
 
@@ -113,15 +126,18 @@ internal static class ServerSettings
             // by their schema as well.
             SearchPath = isPooled ? null : PostgresSchema(source),
             NoResetOnClose = isPooled,
+
+            // May name the search path, or the server behind a proxy.
+            Options = Query(url, "options") is { Length: > 0 } options ? options : null,
         };
-        if (Query(url, "sslmode") is { } mode) builder.SslMode = ParseSslMode(mode, source.Source);
-        if (Query(url, "sslrootcert") is { } certificate) builder.RootCertificate = certificate;
+        SetEncryption(builder, url, source);
         if (Query(url, "target_session_attrs") is { } target && target is not ("any" or "read-write" or "primary"))
         {
             throw ServerUrl.Invalid(source.Source, "has a target_session_attrs other than any, read-write and primary: a replay writes");
         }
 
-        return (builder.ConnectionString, Query(url, "host") is { } host ? $"{url.Redacted} at {host}" : url.Redacted);
+        var isElsewhere = Query(url, "host") is not null || Query(url, "port") is not null;
+        return (builder.ConnectionString, isElsewhere ? $"{url.Redacted} at {hosts}" : url.Redacted);
     }
 
     /// <summary>The schema that the URL names, or null.</summary>
@@ -130,14 +146,45 @@ internal static class ServerSettings
 
     private static string? Query(ServerUrl url, string name) => url.Query.LastOrDefault(pair => pair.Key == name).Value;
 
-    private static int? Number(ServerUrl url, string name, ConnectionUrl source) => Query(url, name) switch
+    /// <summary>Seconds. Without end is for programs that nobody waits for: here it is as long as the client can count.</summary>
+    private static int ConnectTimeout(ServerUrl url, ConnectionUrl source)
     {
-        null => null,
-        var text when ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-            && number > 0
-            && (name == "port" || number <= 1_024) => number,
-        _ => throw ServerUrl.Invalid(source.Source, $"has a {name} that is no number"),
-    };
+        const int Most = 1_024;
+        if (Query(url, "connect_timeout") is not { } text) return 10;
+        return !int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+            ? throw ServerUrl.Invalid(source.Source, "has a connect_timeout that is no number of seconds")
+            : seconds is 0 or > Most ? Most : seconds;
+    }
+
+    private static void SetEncryption(NpgsqlConnectionStringBuilder builder, ServerUrl url, ConnectionUrl source)
+    {
+        const string OfThisMachine = "system";
+        var certificate = Query(url, "sslrootcert");
+        var mode = Query(url, "sslmode");
+        if (mode is not null) builder.SslMode = ParseSslMode(mode, source.Source);
+        else if (certificate == OfThisMachine) builder.SslMode = SslMode.VerifyFull;
+        if (certificate is null or OfThisMachine) return;
+        try
+        {
+            // Read now: the client would say no more than that it could not connect.
+            using var file = File.OpenRead(certificate);
+        }
+        catch (Exception exception) when (IsOfFile(exception))
+        {
+            throw UnreadableCertificate(source, exception);
+        }
+
+        builder.RootCertificate = certificate;
+
+        // As libpq has it: who names an authority wants the certificate to be of it.
+        if (builder.SslMode == SslMode.Require) builder.SslMode = SslMode.VerifyCA;
+    }
+
+    private static bool IsOfFile(Exception exception) => exception
+        is IOException or UnauthorizedAccessException or ArgumentException or CryptographicException;
+
+    private static ReplayException UnreadableCertificate(ConnectionUrl source, Exception exception) =>
+        ServerUrl.Invalid(source.Source, $"names an sslrootcert that cannot be read ({exception.Message.TrimEnd('.')})");
 
     private static SslMode ParseSslMode(string value, string source) => value switch
     {

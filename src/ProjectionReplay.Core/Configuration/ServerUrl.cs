@@ -19,9 +19,13 @@ internal sealed record ServerUrl
 
     public string? Password { get; init; }
 
+    /// <summary>The host; as it was given, with ports and percent signs, where a Postgres URL names several or a socket.</summary>
     public required string Host { get; init; }
 
     public int? Port { get; init; }
+
+    /// <summary>Host and port, as they were given.</summary>
+    public required string Authority { get; init; }
 
     /// <summary>What stands behind the host's slash, without it; empty when there is nothing.</summary>
     public required string Path { get; init; }
@@ -36,9 +40,7 @@ internal sealed record ServerUrl
         get
         {
             var credentials = User is null && Password is null ? "" : Password is null ? $"{User}@" : $"{User}:***@";
-            var host = Host.Contains(':', StringComparison.Ordinal) && !Host.Contains(',', StringComparison.Ordinal) ? $"[{Host}]" : Host;
-            var port = Port is { } number ? string.Create(CultureInfo.InvariantCulture, $":{number}") : "";
-            return $"{Scheme}://{credentials}{host}{port}{(Path.Length > 0 ? "/" + Path : "")}";
+            return $"{Scheme}://{credentials}{Authority}{(Path.Length > 0 ? "/" + Path : "")}";
         }
     }
 
@@ -50,6 +52,7 @@ internal sealed record ServerUrl
     public static ServerUrl Parse(string url, string name, params string[] schemes)
     {
         var text = url.Trim();
+        if (text.Contains("%00", StringComparison.Ordinal) || text.Any(char.IsControl)) throw Invalid(name, "has a control character");
         var separator = text.IndexOf("://", StringComparison.Ordinal);
         var scheme = separator < 0 ? "" : text[..separator];
         if (!schemes.Contains(scheme, StringComparer.OrdinalIgnoreCase))
@@ -74,8 +77,10 @@ internal sealed record ServerUrl
 
         List<KeyValuePair<string, string>> query = [.. SplitQuery(queryStart < 0 ? "" : tail[(queryStart + 1)..])];
         var hosts = authority[(at + 1)..];
-        var isElsewhere = hosts.Length == 0 && query.Exists(pair => pair.Key == "host");
-        var (host, port) = isElsewhere || IsList(hosts, schemes) ? (hosts, null) : SplitHost(hosts, name);
+        // Several hosts, each with its port, or a socket: see PostgresHosts.
+        var isForPostgres = schemes.Contains("postgresql", StringComparer.Ordinal)
+            && (hosts.AsSpan().ContainsAny(',', '%') || (hosts.Length == 0 && query.Exists(pair => pair.Key == "host")));
+        var (host, port) = isForPostgres ? (hosts, null) : SplitHost(hosts, name);
         var colon = credentials?.IndexOf(':', StringComparison.Ordinal) ?? -1;
         return new ServerUrl
         {
@@ -84,6 +89,7 @@ internal sealed record ServerUrl
             Password = colon < 0 ? null : Decode(credentials![(colon + 1)..]),
             Host = host,
             Port = port,
+            Authority = hosts,
             Path = Decode(path.TrimStart('/').TrimEnd('/')),
             Query = query,
         };
@@ -94,11 +100,14 @@ internal sealed record ServerUrl
         $"The connection URL in {name} {problem}. Expected scheme://user:password@host:port/path, "
             + "with special characters in user and password percent-encoded.");
 
-    /// <summary>Several hosts, each with its port, as Postgres clients have them: one of them is the primary.</summary>
-    private static bool IsList(string hosts, string[] schemes) =>
-        hosts.Contains(',', StringComparison.Ordinal) && schemes.Contains("postgresql", StringComparer.Ordinal);
-
     private static (string Host, int? Port) SplitHost(string authority, string name)
+    {
+        var (host, port) = Split(authority, name);
+        return (CheckHost(host, name), port is null ? null : ParsePort(port, name));
+    }
+
+    /// <summary>Takes a host from its port. An IPv6 address loses its brackets.</summary>
+    internal static (string Host, string? Port) Split(string authority, string name)
     {
         var portStart = authority.LastIndexOf(':');
         if (authority.StartsWith('['))
@@ -109,21 +118,21 @@ internal sealed record ServerUrl
         }
 
         var host = (portStart < 0 ? authority : authority[..portStart]).Trim('[', ']');
-        if (host.Length == 0) throw Invalid(name, "has no host");
-        if (Uri.CheckHostName(host) == UriHostNameType.Unknown)
-        {
-            throw Invalid(name, "has a host with characters that no name of a host has: put in that of yours, without < >, quotes, blanks");
-        }
-
-        if (portStart < 0) return (host, null);
-        if (int.TryParse(authority.AsSpan(portStart + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
-            && port is > 0 and <= ushort.MaxValue)
-        {
-            return (host, port);
-        }
-
-        throw Invalid(name, "has a port that is not a number from 1 to 65535");
+        return (host, portStart < 0 ? null : authority[(portStart + 1)..]);
     }
+
+    /// <summary>Refuses what is no name of a host.</summary>
+    internal static string CheckHost(string host, string name)
+    {
+        if (host.Length == 0) throw Invalid(name, "has no host");
+        return Uri.CheckHostName(host) != UriHostNameType.Unknown ? host : throw Invalid(
+            name, "has a host with characters that no name of a host has: put in that of yours, without < >, quotes, blanks");
+    }
+
+    internal static int ParsePort(string port, string name) =>
+        int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is > 0 and <= ushort.MaxValue
+            ? number
+            : throw Invalid(name, "has a port that is no number from 1 to 65535");
 
     private static IEnumerable<KeyValuePair<string, string>> SplitQuery(string query)
     {
@@ -136,5 +145,5 @@ internal sealed record ServerUrl
         }
     }
 
-    private static string Decode(string part) => Uri.UnescapeDataString(part);
+    internal static string Decode(string part) => Uri.UnescapeDataString(part);
 }

@@ -1,3 +1,4 @@
+using System.Security.Authentication;
 using ClickHouse.Driver;
 using Npgsql;
 using ProjectionReplay.Stores;
@@ -16,6 +17,9 @@ internal static class FaultAdvice
     [
         (FaultKind.Unreachable, "Check that {0} is up, and that {1} (or its parameter) points to it."),
         (FaultKind.Proxy, "Check that {1} (or its parameter) names {0} itself, and what stands on the way to it."),
+        (
+            FaultKind.Encryption,
+            "Check whether {0} speaks TLS on that port, that {1} (or its parameter) says the same, and that its certificate is trusted."),
         (FaultKind.Login, "Check user and password in {1} (or its parameter)."),
         (FaultKind.Database, "Check the database at the end of {1} (or its parameter)."),
         (FaultKind.Permission, "Give the user of {1} that right, or name one who has it."),
@@ -35,6 +39,8 @@ internal static class FaultAdvice
     /// <summary>The kind of a fault.</summary>
     internal static FaultKind KindOf(Exception fault) => fault switch
     {
+        _ when IsOfEncryption(fault) => FaultKind.Encryption,
+
         // See ErrorCodes.cpp of ClickHouse.
         ClickHouseServerException clickHouse => clickHouse.ErrorCode switch
         {
@@ -64,9 +70,27 @@ internal static class FaultAdvice
         },
         RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => FaultKind.Login,
         RowsLockedException => FaultKind.Overload,
-        HttpRequestException { StatusCode: not null } => FaultKind.Proxy,
+        HttpRequestException { StatusCode: not null } or HttpRequestException { HttpRequestError: HttpRequestError.InvalidResponse }
+            => FaultKind.Proxy,
         _ => FaultKind.Unreachable,
     };
+
+    /// <summary>Whether one end speaks TLS and the other does not, or a certificate was not taken.</summary>
+    private static bool IsOfEncryption(Exception fault)
+    {
+        for (var cause = fault; cause is not null; cause = cause.InnerException)
+        {
+            if (cause is AuthenticationException
+                or HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError }
+                || (cause is NpgsqlException and not PostgresException
+                    && cause.Message.StartsWith("SSL connection requested", StringComparison.Ordinal)))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 }
 
 /// <summary>What is wrong with a server, for the person who has to see to it.</summary>
@@ -77,6 +101,9 @@ internal enum FaultKind
 
     /// <summary>Something else answers in its place.</summary>
     Proxy,
+
+    /// <summary>One end speaks TLS, the other does not, or a certificate was not taken.</summary>
+    Encryption,
 
     /// <summary>It does not let the user in.</summary>
     Login,

@@ -208,7 +208,7 @@ internal sealed class FaultPolicy
         var reason = exception is HttpRequestException or NpgsqlException and not PostgresException && exception.InnerException is { } inner
             ? inner
             : exception;
-        var text = reason.Message.ReplaceLineEndings(" ").Trim();
+        var text = SafeText.Show(reason.Message.ReplaceLineEndings(" ").Trim());
         if (text.Length > 500) text = string.Concat(text.AsSpan(0, 500), "...");
         return text.EndsWith('.') ? text : text + ".";
     }

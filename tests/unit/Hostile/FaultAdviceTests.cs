@@ -1,6 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using ClickHouse.Driver;
+using Npgsql;
+using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Cmdlets;
 using ProjectionReplay.Replay;
 using StackExchange.Redis;
@@ -20,6 +23,10 @@ public sealed class FaultAdviceTests
         { ClickHouseServerException.FromServerResponse("Code: 497. DB::Exception: Not enough privileges.", ""), "Permission" },
         { ClickHouseServerException.FromServerResponse("Code: 241. DB::Exception: Memory limit exceeded.", ""), "Overload" },
         { ClickHouseServerException.FromServerResponse("Code: 47. DB::Exception: Unknown identifier.", ""), "Refused" },
+        { new HttpRequestException("SSL", new AuthenticationException("The remote certificate is invalid.")), "Encryption" },
+        { new NpgsqlException("Exception while performing SSL handshake", new AuthenticationException("Invalid.")), "Encryption" },
+        { new NpgsqlException("SSL connection requested. No SSL enabled connection from this host is configured."), "Encryption" },
+        { new NpgsqlException("Failed to connect", new SocketException((int)SocketError.ConnectionRefused)), "Unreachable" },
         { new RedisServerException(RedisErrorKind.WrongPass, CommandFlags.None, "WRONGPASS invalid"), "Login" },
         { new RedisServerException(RedisErrorKind.UnknownError, CommandFlags.None, "ERR Client sent AUTH, but none is set."), "Login" },
         { new RedisServerException(RedisErrorKind.NoPermission, CommandFlags.None, "NOPERM this user"), "Permission" },
@@ -29,6 +36,32 @@ public sealed class FaultAdviceTests
     [Theory]
     [MemberData(nameof(Faults), DisableDiscoveryEnumeration = true)]
     public void Each_fault_is_of_a_kind(Exception fault, string kind) => Assert.Equal(kind, FaultAdvice.KindOf(fault).ToString());
+
+    /// <summary>As other servers answer a request by HTTP: one of TLS, and one of Redis.</summary>
+    [Theory]
+    [InlineData("15030300020246", "Encryption")]
+    [InlineData("2D4552520D0A", "Proxy")]
+    public async Task A_port_that_does_not_speak_http_is_told_of_in_words_fit_to_be_shown(string answer, string kind)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var answering = AnswerAsync();
+        using var http = ServerAnswers.CreateClient(TimeSpan.FromMinutes(1));
+
+        var fault = await Assert.ThrowsAsync<HttpRequestException>(
+            () => http.GetAsync(new Uri($"http://{listener.LocalEndpoint}/"), TestContext.Current.CancellationToken));
+
+        await answering;
+        Assert.Equal(kind, FaultAdvice.KindOf(fault).ToString());
+        Assert.DoesNotContain(FaultPolicy.Describe(fault), char.IsControl);
+
+        async Task AnswerAsync()
+        {
+            using var client = await listener.AcceptTcpClientAsync(TestContext.Current.CancellationToken);
+            Assert.NotEqual(0, await client.GetStream().ReadAsync(new byte[1024], TestContext.Current.CancellationToken));
+            await client.GetStream().WriteAsync(Convert.FromHexString(answer), TestContext.Current.CancellationToken);
+        }
+    }
 
     [Fact]
     public void No_word_of_a_login_where_the_server_let_the_user_in()
