@@ -34,6 +34,19 @@ Describe 'A replay' {
         Get-ChildItem | Should -BeNullOrEmpty
     }
 
+    It 'names the event types that are never folded, beside its plan' {
+        $url = [uri] $env:CLICKHOUSE_URL
+        $null = Invoke-RestMethod "http://$($url.Authority)/?database=$($url.AbsolutePath.Trim('/'))" -Method Post -Body @'
+            INSERT INTO event_log (TenantId, AggregateType, AggregateId, EventId, EventType, EventTimestamp)
+            VALUES ('project_other', 'evaluation', 'e1', '1', 'lw.evaluation.reported', 1767225600000)
+'@
+        $said, $plan = Invoke-ProjectionReplay evaluationState project_other $since -WhatIf 3>$null 6>&1
+
+        $said | Should -BeOfType System.Management.Automation.InformationRecord
+        "$said" | Should -Match "never folds .* 'lw\.evaluation\.reported'"
+        $plan.AggregateCount | Should -Be 0
+    }
+
     It 'is run, filtered and exported' {
         $plan = Invoke-ProjectionReplay evaluationState $tenant $since -WhatIf
         Get-ReplayProjection evaluationState |

@@ -78,6 +78,31 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
     }
 
     /// <summary>
+    /// The types of the selection's aggregate types that are none of its event types, whenever they happened, sorted. Reads
+    /// narrow columns only.
+    /// </summary>
+    /// <param name="selection">Whose events; it names aggregate types.</param>
+    /// <param name="most">How many at the most.</param>
+    /// <param name="cancellationToken">Abandons the query.</param>
+    public async Task<IReadOnlyList<string>> FindOtherTypesAsync(
+        EventSelection selection, int most, CancellationToken cancellationToken)
+    {
+        var rows = await database.QueryTextsAsync(
+            $$"""
+            SELECT DISTINCT toString(EventType) AS type
+            FROM event_log
+            WHERE TenantId = {tenantId:String} AND AggregateType IN {aggregateTypes:Array(String)}
+              AND EventType NOT IN {eventTypes:Array(String)}{{InPart(selection)}}
+            ORDER BY type
+            LIMIT {{most.ToString(System.Globalization.CultureInfo.InvariantCulture)}}
+            """,
+            [.. Bind(selection)],
+            columns: 1,
+            cancellationToken).ConfigureAwait(false);
+        return [.. rows.Select(row => row[0])];
+    }
+
+    /// <summary>
     /// Visits the aggregates with an event since the selection's moment, in key order, with all the rows that each
     /// has. One pass over the narrow columns; holds nothing in memory.
     /// </summary>

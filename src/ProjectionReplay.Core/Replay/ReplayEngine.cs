@@ -83,6 +83,12 @@ public sealed class ReplayEngine(ReplayConnections connections, TimeProvider? ti
                 await messages.SendAsync(new ReplayWarningMessage(nothing), cancellationToken).ConfigureAwait(false);
             }
 
+            // A real run has no time for it.
+            var note = isDryRun
+                ? await UnfoldedTypes.DescribeAsync(
+                    servers.EventLog, selection, definition, faults, cancellationToken).ConfigureAwait(false)
+                : null;
+            if (note is not null) await messages.SendAsync(new ReplayNoteMessage(note), cancellationToken).ConfigureAwait(false);
             var outlook = request.IsRebuild && projection is not null
                 ? await CounterRebuild.LookAsync(
                     projection,

@@ -12,6 +12,9 @@ public sealed record ReplayLogMessage(ReplayLogEntry Entry) : ReplayMessage;
 /// <summary>Something that the operator should know though the run goes on.</summary>
 public sealed record ReplayWarningMessage(string Text) : ReplayMessage;
 
+/// <summary>Something about a plan that the operator should know before it is run, and that may well be as it should.</summary>
+public sealed record ReplayNoteMessage(string Text) : ReplayMessage;
+
 /// <summary>An object that was asked for, found on the way.</summary>
 public sealed record ReplayFindingMessage(object Finding) : ReplayMessage;
 

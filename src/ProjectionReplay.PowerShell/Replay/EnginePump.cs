@@ -85,6 +85,10 @@ internal sealed class EnginePump(Cmdlet cmdlet, ReplayMessages messages, Progres
                 case ReplayWarningMessage warning:
                     cmdlet.WriteWarning(warning.Text);
                     break;
+                case ReplayNoteMessage note:
+                    // Shown by default, as are the lines of -WhatIf, and no object for the pipeline.
+                    cmdlet.WriteInformation(new HostInformationMessage { Message = note.Text }, ["PSHOST"]);
+                    break;
                 case ReplayVerboseMessage verbose:
                     cmdlet.WriteVerbose(verbose.Text);
                     break;

@@ -45,9 +45,50 @@ public sealed class InvokeProjectionReplayTests(TestServers servers) : IClassFix
         Assert.Equal(
             [Projection, tenant.Id, null, null, new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc), 25, 75L, 3, 0L, 0L],
             plan.Properties.Select(property => property.Value));
+        Assert.Empty(outcome.Information);
         Assert.Empty(await tenant.EvaluationsAsync());
         Assert.Empty(_session.Location.GetFiles());
         await ShouldHaveNothingLeftAsync(tenant);
+    }
+
+    [Fact]
+    public async Task Dry_run_names_event_types_that_are_never_folded_on_the_host_and_not_in_the_pipeline()
+    {
+        var tenant = new TestTenant(servers).AddEvaluations(1);
+        tenant.AddRaw("evaluation", "e0000", "lw.evaluation.reported", TestTenant.Start, "{}");
+        await tenant.AppendAsync();
+        var host = new RecordingHost(answer: null);
+        using var session = new PowerShellSession(host);
+
+        var outcome = session.Run("Invoke-ProjectionReplay evaluationState $tenant 2026-01-01 @urls -WhatIf", Variables(tenant))
+            .ShouldSucceed();
+
+        Assert.Single(outcome.Output);
+        var said = Assert.Single(outcome.Information);
+        Assert.Contains("'lw.evaluation.reported'", said.MessageData.ToString(), StringComparison.Ordinal);
+        Assert.Contains(host.Lines, line => line.Contains("'lw.evaluation.reported'", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("CLICKHOUSE_URL=http://<host>:8123", "ConnectionUrlInvalid")]
+    [InlineData("CLICKHOUSE_URL=http://my host:8123", "ConnectionUrlInvalid")]
+    [InlineData("CLICKHOUSE_URL=clickhouse://h", "ConnectionUrlInvalid")]
+    [InlineData("CLICKHOUSE_URL=http://h/db\nREDIS_URL=\"redis://h", "ConnectionUrlInvalid")]
+    [InlineData("CLICKHOUSE_URL=http://h/db\nREDIS_URL=redis://h/x", "ConnectionUrlInvalid")]
+    [InlineData("CLICKHOUSE_URL=http://h/db\nREDIS_URL=rediss://h?sslrootcert=", "ConnectionUrlInvalid")]
+    [InlineData("KEY=\"open", "ConnectionUrlMissing")]
+    public void Mistakes_of_configuration_are_told_as_such(string text, string error)
+    {
+        string[] stronger = ["CLICKHOUSE_URL", "REDIS_URL"];
+        Assert.SkipWhen(
+            Array.Exists(stronger, name => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(name))),
+            "The environment of this test run names servers, which beats the file.");
+        File.WriteAllText(_session.PathOf(".env"), text);
+
+        var message = _session.Run("Invoke-ProjectionReplay evaluationState t1 2026-01-01 -WhatIf").ShouldFailWith(error);
+
+        Assert.Contains(_session.PathOf(".env"), message, StringComparison.Ordinal);
+        Assert.DoesNotContain("report this", message, StringComparison.Ordinal);
     }
 
     [Fact]

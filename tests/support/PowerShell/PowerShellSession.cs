@@ -84,6 +84,9 @@ internal sealed record ShellOutcome(
     IReadOnlyList<string> Verbose,
     IReadOnlyList<ProgressRecord> Progress)
 {
+    /// <summary>What was written to the information stream.</summary>
+    public IReadOnlyList<InformationRecord> Information { get; init; } = [];
+
     /// <summary>A property of every object that was written.</summary>
     public IReadOnlyList<object?> Values(string property) => [.. Output.Select(item => item.Properties[property]?.Value)];
 
@@ -113,5 +116,8 @@ internal sealed record ShellOutcome(
         [.. shell.Streams.Error],
         [.. shell.Streams.Warning.Select(record => record.Message)],
         [.. shell.Streams.Verbose.Select(record => record.Message)],
-        [.. shell.Streams.Progress]);
+        [.. shell.Streams.Progress])
+    {
+        Information = [.. shell.Streams.Information],
+    };
 }

@@ -17,6 +17,9 @@ internal sealed record ReplayOutcome(
     /// <summary>The named error it ended with, if any.</summary>
     public ReplayError? Error => (Exception as ReplayException)?.Error;
 
+    /// <summary>What it had to say about the plan.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <summary>Its last log entry.</summary>
     public ReplayLogEntry Last => Entries[^1];
 
@@ -52,7 +55,8 @@ internal sealed record ReplayOutcome(
         CancellationToken cancellationToken = default)
     {
         var messages = new ReplayMessages();
-        var reading = ReadAsync(messages);
+        var notes = new List<string>();
+        var reading = ReadAsync(messages, notes);
         ReplayPlan? plan = null;
         Exception? failure = null;
         try
@@ -82,17 +86,18 @@ internal sealed record ReplayOutcome(
 
         messages.Complete();
         var (entries, warnings, verbose) = await reading;
-        return new ReplayOutcome(plan, entries, warnings, verbose, messages.Progress, failure);
+        return new ReplayOutcome(plan, entries, warnings, verbose, messages.Progress, failure) { Notes = notes };
     }
 
     private static async Task<(List<ReplayLogEntry> Entries, List<string> Warnings, List<string> Verbose)> ReadAsync(
-        ReplayMessages messages)
+        ReplayMessages messages, List<string> notes)
     {
         var (entries, warnings, verbose) = (new List<ReplayLogEntry>(), new List<string>(), new List<string>());
         await foreach (var message in messages.Reader.ReadAllAsync())
         {
             if (message is ReplayLogMessage step) entries.Add(step.Entry);
             if (message is ReplayWarningMessage warning) warnings.Add(warning.Text);
+            if (message is ReplayNoteMessage note) notes.Add(note.Text);
             if (message is ReplayVerboseMessage said) verbose.Add(said.Text);
         }
 
