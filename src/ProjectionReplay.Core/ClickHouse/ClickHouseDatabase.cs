@@ -168,7 +168,7 @@ public sealed class ClickHouseDatabase : IDisposable
     }
 
     /// <summary>Looks at the user's settings profile, once.</summary>
-    private async ValueTask<ServerProfile> LookAtProfileAsync(CancellationToken cancellationToken)
+    internal async ValueTask<ServerProfile> LookAtProfileAsync(CancellationToken cancellationToken)
     {
         if (_profile is { } known) return known;
         await _looking.WaitAsync(cancellationToken).ConfigureAwait(false);

@@ -74,11 +74,15 @@ internal static class QuerySettings
     /// </summary>
     public const string InsertName = "insert_deduplication_token";
 
+    /// <summary>How many replicas have a row before an insert is answered. Only looked at: it is the operator's to choose.</summary>
+    public const string Quorum = "insert_quorum";
+
     /// <summary>Asks for the values of the user's profile: name, value and 1 where the user may not change it.</summary>
     public static string ProfileSql { get; } = $"""
         SELECT name, value, toString(readonly)
         FROM system.settings
-        WHERE name IN ({string.Join(", ", Reading.Concat(Writing).Select(setting => setting.Name).Append("readonly").Append(InsertName)
+        WHERE name IN ({string.Join(", ", Reading.Concat(Writing).Select(setting => setting.Name)
+            .Concat(["readonly", InsertName, Quorum])
             .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(ClickHouseDatabase.Literal))})
         """;
 }

@@ -34,15 +34,27 @@ internal sealed class ServerProfile
             foreach (var (name, value) in QuerySettings.Always) send[name] = value;
         }
 
-        foreach (var (name, value) in wanted)
+        foreach (var setting in Differences(wanted))
         {
-            if (!_found.TryGetValue(name, out var profile) || AreSame(profile.Value, value)) continue;
-            if (profile.IsLocked || !MayChangeSettings) throw new SettingLockedException(name, profile.Value, value);
-            send[name] = value;
+            if (setting.IsLocked) throw new SettingLockedException(setting.Name, setting.Found, setting.Wanted);
+            send[setting.Name] = setting.Wanted;
         }
 
         return send;
     }
+
+    /// <summary>Those of some settings that the server knows, and that the profile has otherwise.</summary>
+    public IEnumerable<SettingDifference> Differences(IReadOnlyList<(string Name, string Value)> wanted)
+    {
+        foreach (var (name, value) in wanted)
+        {
+            if (!_found.TryGetValue(name, out var profile) || AreSame(profile.Value, value)) continue;
+            yield return new SettingDifference(name, profile.Value, value, profile.IsLocked || !MayChangeSettings);
+        }
+    }
+
+    /// <summary>What the profile has for a setting that was asked for; null when the server does not know it.</summary>
+    public string? Find(string name) => _found.TryGetValue(name, out var profile) ? profile.Value : null;
 
     /// <summary>Servers write a flag as 0 or as false, and a number with a fraction or without.</summary>
     private static bool AreSame(string found, string wanted) => found == wanted || wanted switch
@@ -52,6 +64,13 @@ internal sealed class ServerProfile
         _ => false,
     };
 }
+
+/// <summary>A setting that a profile has otherwise than a query needs it.</summary>
+/// <param name="Name">The setting.</param>
+/// <param name="Found">What the profile has.</param>
+/// <param name="Wanted">What a query needs.</param>
+/// <param name="IsLocked">Whether the user may not change it, so that the query cannot be sent.</param>
+internal sealed record SettingDifference(string Name, string Found, string Wanted, bool IsLocked);
 
 /// <summary>A user's settings profile makes answers that cannot be relied on, and does not let that be changed.</summary>
 internal sealed class SettingLockedException(string name, string found, string wanted) : Exception(

@@ -102,7 +102,7 @@ internal static class ServerSettings
         }
 
         var hosts = PostgresHosts.Read(url, Query(url, "host"), Query(url, "port"), source.Source);
-        var isPooled = Query(url, "pgbouncer") is { } pooled && !string.Equals(pooled, "false", StringComparison.OrdinalIgnoreCase);
+        var isPooled = IsPooled(url);
         var user = Query(url, "user") ?? url.User;
         var builder = new NpgsqlConnectionStringBuilder
         {
@@ -143,6 +143,13 @@ internal static class ServerSettings
     /// <summary>The schema that the URL names, or null.</summary>
     public static string? PostgresSchema(ConnectionUrl source) =>
         Query(ServerUrl.Parse(source.Value, source.Source, "postgres", "postgresql"), "schema") is { Length: > 0 } schema ? schema : null;
+
+    /// <summary>Whether the URL says that a pooler stands before Postgres.</summary>
+    public static bool IsPostgresPooled(ConnectionUrl source) =>
+        IsPooled(ServerUrl.Parse(source.Value, source.Source, "postgres", "postgresql"));
+
+    private static bool IsPooled(ServerUrl url) =>
+        Query(url, "pgbouncer") is { } pooled && !string.Equals(pooled, "false", StringComparison.OrdinalIgnoreCase);
 
     private static string? Query(ServerUrl url, string name) => url.Query.LastOrDefault(pair => pair.Key == name).Value;
 

@@ -52,6 +52,9 @@ internal sealed class CheckReport(string server, TimeProvider timeProvider)
     public void Add(string check, string subject, CheckResult result, string detail, string advice = "") =>
         _checks.Writer.TryWrite(new ConnectionCheck(server, check, subject, result.ToString(), detail, advice));
 
+    public void Add(string subject, CheckFinding finding) =>
+        Add(finding.Check, subject, finding.Result, finding.Detail, finding.Advice);
+
     /// <summary>Reads a server's URL, and says which it is.</summary>
     /// <returns>False when there is none, or it cannot be read.</returns>
     public bool TryResolve<TSettings>(
@@ -129,6 +132,13 @@ internal sealed class CheckReport(string server, TimeProvider timeProvider)
         Add(check, subject, CheckResult.Failed, detail, end == 0 ? "" : exception.Message[(end + 1)..]);
     }
 }
+
+/// <summary>What a rule makes of what a server told, before it is known what it is about. Immutable.</summary>
+/// <param name="Check">What was looked at.</param>
+/// <param name="Result">What it came to.</param>
+/// <param name="Detail">What was found, as a sentence.</param>
+/// <param name="Advice">What to do about it; empty when there is nothing to do.</param>
+internal sealed record CheckFinding(string Check, CheckResult Result, string Detail, string Advice = "");
 
 /// <summary>A server does not answer any more: nothing else need be asked of it. Never leaves the diagnosis.</summary>
 internal sealed class ServerLostException : Exception;

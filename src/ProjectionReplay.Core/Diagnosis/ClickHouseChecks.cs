@@ -25,9 +25,26 @@ internal sealed class ClickHouseChecks(
     {
         if (!report.TryResolve(connections.ResolveClickHouse, ServerSettings.ClickHouse, out var settings)) return;
         using var database = new ClickHouseDatabase(settings);
+        ServerProfile? profile = null;
         var isConnected = await report.TryAsync(
-            "Connection", "", token => ConnectAsync(database, token), CheckUrl, cancellationToken).ConfigureAwait(false);
-        if (!isConnected) return;
+            "Connection",
+            "",
+            async token => profile = await ConnectAsync(database, settings.Username, token).ConfigureAwait(false),
+            CheckUrl,
+            cancellationToken).ConfigureAwait(false);
+        if (!isConnected || profile is null) return;
+        report.Add("", ClickHouseRules.Settings(profile, StoresAny));
+        if (IsReadingLocked(profile))
+        {
+            report.Add(
+                "Rest",
+                "",
+                CheckResult.NotChecked,
+                "The rest was not checked, as no query could be relied on.",
+                "Try again when the settings can be changed.");
+            return;
+        }
+
         await report.TryAsync(
             "Clock",
             "",
@@ -39,7 +56,8 @@ internal sealed class ClickHouseChecks(
                 () => ReadTimeAsync(database, token)),
             CheckUrl,
             cancellationToken).ConfigureAwait(false);
-        await CheckEventLogAsync(database, cancellationToken).ConfigureAwait(false);
+        var tableChecks = new ClickHouseTableChecks(database, profile, report, CheckUrl);
+        await CheckEventLogAsync(database, tableChecks, cancellationToken).ConfigureAwait(false);
 
         var stores = new StoreConnections(
             () => database,
@@ -50,13 +68,29 @@ internal sealed class ClickHouseChecks(
             report, projections, ProjectionStoreKind.ClickHouse, stores, CheckUrl, cancellationToken).ConfigureAwait(false);
         foreach (var table in tables)
         {
+            await tableChecks.CheckTargetAsync(table.Table, cancellationToken).ConfigureAwait(false);
             await CheckInsertAsync(database, table.Table, table.Columns, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private async Task ConnectAsync(ClickHouseDatabase database, CancellationToken cancellationToken)
+    /// <returns>The settings profile of the user.</returns>
+    private async Task<ServerProfile> ConnectAsync(ClickHouseDatabase database, string configuredUser, CancellationToken cancellationToken)
     {
+        // The profile first: the settings of all other queries go by it.
         var asked = report.TimeProvider.GetTimestamp();
+        var profile = await database.LookAtProfileAsync(cancellationToken).ConfigureAwait(false);
+        if (IsReadingLocked(profile))
+        {
+            var found = report.TimeProvider.GetElapsedTime(asked);
+            report.Add(
+                "Connection",
+                "",
+                CheckResult.Passed,
+                string.Create(CultureInfo.InvariantCulture, $"It answered user '{configuredUser}' in {found.TotalMilliseconds:0} ms."));
+            return profile;
+        }
+
+        asked = report.TimeProvider.GetTimestamp();
         var rows = await database.QueryTextsAsync(
             "SELECT version(), currentUser(), currentDatabase(), toString(getSetting('readonly'))",
             [],
@@ -70,20 +104,14 @@ internal sealed class ClickHouseChecks(
             CheckResult.Passed,
             string.Create(
                 CultureInfo.InvariantCulture, $"It answered user '{user}' in {took.TotalMilliseconds:0} ms, from database '{name}'."));
-        report.Add("Version", "", CheckResult.Passed, $"ClickHouse {version}.");
-        var isRefused = mode == "1" || (mode != "0" && StoresAny);
-        report.Add(
-            "ReadOnly",
-            "",
-            isRefused ? CheckResult.Failed : CheckResult.Passed,
-            mode switch
-            {
-                "0" => $"User '{user}' may write.",
-                "1" => $"User '{user}' may only read, and not say how (readonly = 1), which every query of a replay does.",
-                _ => $"User '{user}' may only read (readonly = {mode}).",
-            },
-            isRefused ? "Give the user a settings profile with readonly = 0, or another user in the ClickHouse URL." : "");
+        report.Add("", ClickHouseRules.Version(version));
+        report.Add("", ClickHouseRules.ReadOnly($"User '{user}'", mode, StoresAny));
+        return profile;
     }
+
+    /// <summary>Whether no query may be sent as it has to be.</summary>
+    private static bool IsReadingLocked(ServerProfile profile) =>
+        profile.Differences(QuerySettings.Reading).Any(setting => setting.IsLocked);
 
     private static async Task<DateTimeOffset> ReadTimeAsync(ClickHouseDatabase database, CancellationToken cancellationToken)
     {
@@ -92,7 +120,8 @@ internal sealed class ClickHouseChecks(
         return DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(rows[0][0], CultureInfo.InvariantCulture));
     }
 
-    private async Task CheckEventLogAsync(ClickHouseDatabase database, CancellationToken cancellationToken)
+    private async Task CheckEventLogAsync(
+        ClickHouseDatabase database, ClickHouseTableChecks tableChecks, CancellationToken cancellationToken)
     {
         var log = new ClickHouseEventLog(database);
         IReadOnlyList<string> columns = [];
@@ -108,6 +137,7 @@ internal sealed class ClickHouseChecks(
             CheckUrl,
             cancellationToken).ConfigureAwait(false);
         if (columns.Count == 0) return;
+        await tableChecks.CheckEventLogAsync(log, cancellationToken).ConfigureAwait(false);
 
         var isAllowed = await report.TryAsync(
             "Permission",

@@ -4,6 +4,7 @@ using ProjectionReplay.Configuration;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Stores;
+using ProjectionReplay.Tables;
 
 namespace ProjectionReplay.Diagnosis;
 
@@ -21,14 +22,14 @@ internal sealed class PostgresChecks(ReplayConnections connections, IReadOnlyLis
     private async Task CheckAsync(CancellationToken cancellationToken)
     {
         if (!report.TryResolve(connections.ResolveDatabase, ServerSettings.Postgres, out _)) return;
-        var patience = (int)CheckReport.Patience.TotalSeconds;
-        var dataSource = PostgresSource.Open(
-            connections.ResolveDatabase(), settings => (settings.Timeout, settings.CommandTimeout) = (patience, patience));
+        var dataSource = Open(inOwnZone: false);
         await using (dataSource.ConfigureAwait(false))
         {
             var isConnected = await report.TryAsync(
                 "Connection", "", token => ConnectAsync(dataSource, token), CheckUrl, cancellationToken).ConfigureAwait(false);
             if (!isConnected) return;
+            await report.TryAsync(
+                "Pooler", "", token => CheckPoolerAsync(dataSource, token), CheckUrl, cancellationToken).ConfigureAwait(false);
             await report.TryAsync(
                 "Clock",
                 "",
@@ -60,6 +61,7 @@ internal sealed class PostgresChecks(ReplayConnections connections, IReadOnlyLis
 
             if (tables.Count > 0)
             {
+                await CheckTimeZonesAsync(dataSource, tables, cancellationToken).ConfigureAwait(false);
                 await report.TryAsync(
                     "Ledger",
                     ReplayLedger.TableName,
@@ -67,6 +69,94 @@ internal sealed class PostgresChecks(ReplayConnections connections, IReadOnlyLis
                     CheckUrl,
                     cancellationToken).ConfigureAwait(false);
             }
+        }
+    }
+
+    /// <param name="inOwnZone">Whether sessions begin in the time zone that the server gives them, and not in that of a replay.</param>
+    private NpgsqlDataSource Open(bool inOwnZone)
+    {
+        var patience = (int)CheckReport.Patience.TotalSeconds;
+        return PostgresSource.Open(connections.ResolveDatabase(), settings =>
+        {
+            (settings.Timeout, settings.CommandTimeout) = (patience, patience);
+            if (inOwnZone) settings.Timezone = null;
+        });
+    }
+
+    private async Task CheckPoolerAsync(NpgsqlDataSource dataSource, CancellationToken cancellationToken)
+    {
+        var connection = await dataSource.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
+        {
+            var command = new NpgsqlCommand("SELECT pg_backend_pid()", connection);
+            await using (command.ConfigureAwait(false))
+            {
+                var process = (int)(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
+                var isSaid = ServerSettings.IsPostgresPooled(connections.ResolveDatabase());
+                report.Add("", PostgresRules.Pooler(connection.ProcessID, process, isSaid));
+            }
+        }
+    }
+
+    private async Task CheckTimeZonesAsync(
+        NpgsqlDataSource dataSource, IReadOnlyList<TableInspection> tables, CancellationToken cancellationToken)
+    {
+        const string Check = "TimeZone";
+        var zone = "";
+        var isKnown = await report.TryAsync(
+            Check,
+            "",
+            async token =>
+            {
+                var plain = Open(inOwnZone: true);
+                await using (plain.ConfigureAwait(false))
+                {
+                    var command = plain.CreateCommand("SELECT current_setting('TimeZone')");
+                    await using (command.ConfigureAwait(false))
+                    {
+                        zone = (string)(await command.ExecuteScalarAsync(token).ConfigureAwait(false))!;
+                    }
+                }
+            },
+            CheckUrl,
+            cancellationToken).ConfigureAwait(false);
+        if (!isKnown) return;
+        foreach (var table in tables)
+        {
+            await report.TryAsync(
+                Check,
+                table.Table,
+                async token => report.Add(
+                    table.Table, PostgresRules.TimeZone(await FindZonelessAsync(dataSource, table, token).ConfigureAwait(false), zone)),
+                CheckUrl,
+                cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The columns that are written and hold a time of no zone; a domain counts as what it is made of.</summary>
+    private static async Task<IReadOnlyList<string>> FindZonelessAsync(
+        NpgsqlDataSource dataSource, TableInspection table, CancellationToken cancellationToken)
+    {
+        var command = dataSource.CreateCommand("""
+            SELECT attname::text
+            FROM pg_attribute
+            JOIN pg_type ON pg_type.oid = atttypid
+            WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped AND attname = ANY ($2)
+              AND CASE WHEN typtype = 'd' THEN typbasetype ELSE pg_type.oid END IN ('timestamp'::regtype, 'date'::regtype)
+            ORDER BY attnum
+            """);
+        await using (command.ConfigureAwait(false))
+        {
+            command.Parameters.Add(Sql.Text(PostgresSource.Quote(dataSource, table.Table)));
+            command.Parameters.Add(Sql.Array(NpgsqlTypes.NpgsqlDbType.Text, table.Columns.ToArray()));
+            var columns = new List<string>();
+            var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+            {
+                while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false)) columns.Add(reader.GetString(0));
+            }
+
+            return columns;
         }
     }
 

@@ -14,7 +14,7 @@ internal sealed class RedisChecks(
     private const string CheckUrl =
         "Check that Redis is up, and that REDIS_URL (or -RedisUrl) points to it with a valid user, password and database number.";
 
-    /// <summary>The first that knows SMISMEMBER, by which completed aggregates are looked up.</summary>
+    /// <summary>The first that knows SMISMEMBER, by which completed aggregates are looked up. All else that is sent is older.</summary>
     private static readonly Version OldestVersion = new(6, 2);
 
     public Task RunAsync(CancellationToken cancellationToken) => report.RunAsync(CheckAsync, cancellationToken);
@@ -47,7 +47,18 @@ internal sealed class RedisChecks(
     private async Task<RedisServer> ConnectAsync(ConfigurationOptions options, CancellationToken cancellationToken)
     {
         var redis = await RedisServer.ConnectAsync(options, cancellationToken).ConfigureAwait(false);
-        var took = await redis.Database.PingAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+
+        var asked = report.TimeProvider.GetTimestamp();
+        try
+        {
+            await redis.Database.PingAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (RedisServerException)
+        {
+            // An answer as well: a server that takes no writes refuses even this. Why is for another check to say.
+        }
+
+        var took = report.TimeProvider.GetElapsedTime(asked);
         report.Add(
             "Connection",
             "",
@@ -76,6 +87,7 @@ internal sealed class RedisChecks(
                 "No replay goes wrong by it, but the times in its log and those of the live system do not go together.",
                 async () => new DateTimeOffset(await server.TimeAsync().WaitAsync(token).ConfigureAwait(false)))).ConfigureAwait(false);
         await TryAsync("Eviction", token => CheckEvictionAsync(server, token)).ConfigureAwait(false);
+        await TryAsync("Writes", token => CheckWritesAsync(server, token)).ConfigureAwait(false);
         await new RedisPermissionChecks(redis, server, projections, report).RunAsync(cancellationToken).ConfigureAwait(false);
         if (tenantId is null) return;
         foreach (var projection in projections)
@@ -160,6 +172,32 @@ internal sealed class RedisChecks(
                     $"Set {Setting} to noeviction, which the live system's queues need too.");
                 break;
         }
+    }
+
+    private async Task CheckWritesAsync(IServer server, CancellationToken cancellationToken)
+    {
+        var told = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var section in (string[])["persistence", "memory", "replication"])
+        {
+            foreach (var (name, value) in await InfoAsync(server, section, cancellationToken).ConfigureAwait(false)) told[name] = value;
+        }
+
+        // What INFO does not have. A user may be kept from it, and the rest is worth telling all the same.
+        foreach (var name in RedisWriteRule.Configuration)
+        {
+            try
+            {
+                var answer = (RedisResult[])(
+                    await server.ExecuteAsync("CONFIG", "GET", name).WaitAsync(cancellationToken).ConfigureAwait(false))!;
+                if (answer.Length == 2) told[name] = answer[1].ToString();
+            }
+            catch (RedisServerException)
+            {
+                break;
+            }
+        }
+
+        report.Add("", RedisWriteRule.Judge(told));
     }
 
     private async Task FindLockAsync(RedisServer redis, string projection, CancellationToken cancellationToken)

@@ -14,11 +14,12 @@ internal sealed class RedisPermissionChecks(
     RedisServer redis, IServer server, IReadOnlyList<IFoldProjection> projections, CheckReport report)
 {
     private const string Check = "Permission";
+    private const string Scripts = "Scripts";
 
     /// <summary>The commands that a replay sends, as its client words them.</summary>
     public static readonly string[] Commands =
     [
-        "EXEC", "EXISTS", "EXPIRE", "GET", "HDEL", "HMSET", "HSCAN", "HSET", "MGET", "MULTI",
+        "EVAL", "EXEC", "EXISTS", "EXPIRE", "GET", "HDEL", "HMSET", "HSCAN", "HSET", "MGET", "MULTI",
         "SADD", "SCAN", "SCARD", "SET", "SMEMBERS", "SMISMEMBER", "SREM", "SSCAN",
         "UNLINK", "UNWATCH", "WATCH", "ZRANGE",
     ];
@@ -61,6 +62,15 @@ internal sealed class RedisPermissionChecks(
         {
             await report.TryAsync(
                 Check, definition.Name, token => DryRunAsync(definition, user, token), Allow, cancellationToken).ConfigureAwait(false);
+
+            // On a cluster the lock and the markers stand in two slots, which no script may span.
+            if (redis.IsCluster) continue;
+            await report.TryAsync(
+                Scripts,
+                definition.Name,
+                token => DryRunScriptAsync(definition, user, token),
+                Allow,
+                cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -101,10 +111,47 @@ internal sealed class RedisPermissionChecks(
             denied.Count == 0 ? "" : Allow);
     }
 
+    /// <summary>Whether the user may run scripts. A replay works without, and looks at its lock right before then.</summary>
+    private async Task DryRunScriptAsync(ProjectionDefinition definition, string user, CancellationToken cancellationToken)
+    {
+        string answer;
+        try
+        {
+            string[] command = ["DRYRUN", user, .. ScriptOf(definition)];
+            answer = (await ExecuteAsync("ACL", command, cancellationToken).ConfigureAwait(false)).ToString();
+        }
+        catch (RedisServerException exception)
+        {
+            // The server has no such command: others have renamed it, or taken it away.
+            answer = FaultPolicy.Describe(exception);
+        }
+
+        report.Add(
+            Scripts,
+            definition.Name,
+            answer == "OK" ? CheckResult.Passed : CheckResult.Warning,
+            answer == "OK"
+                ? $"User '{user}' may run scripts (EVAL), by which markers change only while the run's lock stands."
+                : $"User '{user}' cannot run scripts (EVAL): a replay looks at its lock right before it changes markers, and not at the "
+                    + "same moment.",
+            answer == "OK" ? "" : "Let the user run EVAL on projection-replay:*, where the server has it.");
+    }
+
     private Task<RedisResult> ExecuteAsync(string command, string[] arguments, CancellationToken cancellationToken) =>
         server.ExecuteAsync(command, [.. arguments.Cast<object>()]).WaitAsync(cancellationToken);
 
-    /// <summary>The commands as a replay sends them, with some aggregate of some tenant.</summary>
+    /// <summary>A script as a replay sends it: about its lock, the markers and the completed aggregates.</summary>
+    private static string[] ScriptOf(ProjectionDefinition definition) =>
+    [
+        "EVAL",
+        "return 0",
+        "3",
+        new ReplayLockScope(definition.Name, "t").Key.ToString(),
+        ReplayMarkers.CutoffPrefix + definition.Name,
+        ReplayMarkers.CompletedPrefix + definition.Name,
+    ];
+
+    /// <summary>The commands that no replay can do without, as it sends them, with some aggregate of some tenant.</summary>
     private static IEnumerable<string[]> CommandsOf(ProjectionDefinition definition)
     {
         const string Aggregate = "t:a:i";

@@ -38,6 +38,9 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
     // A view or a distributed table has none, or none of its own.
     private volatile bool _hasParts;
 
+    /// <summary>Whether the table has parts to ask for: else its rows are counted each time. Known when it was looked at.</summary>
+    public bool HasParts => _hasParts;
+
     /// <summary>Looks at the table. Reads no event.</summary>
     public async Task<TableInspection> InspectAsync(CancellationToken cancellationToken)
     {

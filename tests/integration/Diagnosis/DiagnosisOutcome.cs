@@ -14,7 +14,7 @@ internal sealed class DiagnosisOutcome(IReadOnlyList<ConnectionCheck> checks)
         [
             .. checks.Where(check =>
                 check.Result != "Passed"
-                && check is not { Server: "Redis", Check: "Eviction" or "Permission", Result: "NotChecked" }),
+                && check is not { Server: "Redis", Check: "Eviction" or "Permission" or "Writes", Result: "NotChecked" }),
         ];
 
     /// <summary>Makes the checks for projections.</summary>

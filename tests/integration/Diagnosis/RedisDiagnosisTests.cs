@@ -5,6 +5,7 @@ using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;
+using StackExchange.Redis;
 
 namespace ProjectionReplay.Diagnosis;
 
@@ -25,6 +26,71 @@ public sealed class RedisDiagnosisTests(TestServers servers) : IClassFixture<Tes
         outcome.ShouldBe("Passed", "Redis", "Eviction");
         outcome.ShouldBe("Passed", "Redis", "Role");
         outcome.ShouldBe("Passed", "Redis", "Permission", "evaluationState");
+        outcome.ShouldBe("Passed", "Redis", "Scripts", "evaluationState");
+        outcome.ShouldBe("Passed", "Redis", "Writes");
+    }
+
+    [Fact]
+    public async Task Memory_that_is_full_is_found_before_a_replay_finds_it()
+    {
+        await using var redis = await RealRedis.StartAsync(arguments: ["--maxmemory", "400kb", "--maxmemory-policy", "noeviction"]);
+
+        var found = (await DiagnoseAsync(redis.Url)).ShouldBe("Failed", "Redis", "Writes");
+
+        Assert.Contains("maxmemory is 409600", found.Detail, StringComparison.Ordinal);
+        await ShouldRefuseAsync(redis, "OOM");
+
+        // Room enough for now, and not for long. Clients take some of it as well.
+        await redis.ExecuteAsync("CONFIG", "SET", "maxmemory", "0");
+        await redis.ExecuteAsync("SETRANGE", "large", "32000000", "x");
+        var used = (await redis.ExecuteAsync("INFO", "memory")).ToString().Split("used_memory:")[1].Split('\r')[0];
+        var most = (long)(long.Parse(used, CultureInfo.InvariantCulture) * 1.06);
+        await redis.ExecuteAsync("CONFIG", "SET", "maxmemory", most.ToString(CultureInfo.InvariantCulture));
+        var nearly = (await DiagnoseAsync(redis.Url)).ShouldBe("Warning", "Redis", "Writes");
+        Assert.Contains("about to", nearly.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Replicas_that_are_missed_keep_a_Redis_from_writes()
+    {
+        await using var redis = await RealRedis.StartAsync(arguments: ["--min-replicas-to-write", "2"]);
+
+        var found = (await DiagnoseAsync(redis.Url)).ShouldBe("Failed", "Redis", "Writes");
+
+        Assert.Contains("0 of its replicas are up and not behind, and min-replicas-to-write is 2", found.Detail, StringComparison.Ordinal);
+        await ShouldRefuseAsync(redis, "NOREPLICAS");
+    }
+
+    [Fact]
+    public async Task A_snapshot_that_failed_keeps_a_Redis_from_writes()
+    {
+        await using var redis = await RealRedis.StartAsync();
+        var folder = ((RedisResult[])(await redis.ExecuteAsync("CONFIG", "GET", "dir"))!)[1].ToString();
+        await redis.ExecuteAsync("CONFIG", "SET", "save", "3600 1");
+        Directory.Delete(folder, recursive: true);
+        try
+        {
+            await redis.ExecuteAsync("BGSAVE");
+            var started = TimeProvider.System.GetTimestamp();
+            while (!(await redis.ExecuteAsync("INFO", "persistence")).ToString().Contains("status:err", StringComparison.Ordinal))
+            {
+                Assert.True(TimeProvider.System.GetElapsedTime(started) < TimeSpan.FromMinutes(1), "The snapshot should have failed.");
+                await Task.Delay(20, TestContext.Current.CancellationToken);
+            }
+
+            var found = (await DiagnoseAsync(redis.Url)).ShouldBe("Failed", "Redis", "Writes");
+            Assert.Contains("stop-writes-on-bgsave-error is yes", found.Detail, StringComparison.Ordinal);
+            await ShouldRefuseAsync(redis, "MISCONF");
+
+            // Nothing is wrong where nobody waits for it.
+            await redis.ExecuteAsync("CONFIG", "SET", "stop-writes-on-bgsave-error", "no");
+            (await DiagnoseAsync(redis.Url)).ShouldBe("Passed", "Redis", "Writes");
+            await redis.Database.StringSetAsync("k", "v");
+        }
+        finally
+        {
+            Directory.CreateDirectory(folder);
+        }
     }
 
     [Theory]
@@ -98,6 +164,43 @@ public sealed class RedisDiagnosisTests(TestServers servers) : IClassFixture<Tes
             .ShouldSucceed();
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_replay_works_without_scripts_and_they_are_missed(bool isRenamed)
+    {
+        await using var redis = await RealRedis.StartAsync(arguments: isRenamed ? ["--rename-command", "EVAL", ""] : []);
+        object[] less = isRenamed ? [] : ["-eval"];
+        await redis.ExecuteAsync("ACL", ["SETUSER", "plain", "on", ">secret1", "~*", "&*", "+@all", .. less]);
+
+        var outcome = await DiagnoseAsync(redis, "plain");
+
+        outcome.ShouldBe("Passed", "Redis", "Permission", "evaluationState");
+        outcome.ShouldBe("Warning", "Redis", "Scripts", "evaluationState");
+        var tenant = await new TestTenant(servers).AddEvaluations(5).AppendAsync();
+        (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, connections: With(Url(redis, "plain")))).ShouldSucceed();
+    }
+
+    [Fact]
+    public async Task The_commands_are_those_that_a_replay_sends()
+    {
+        await using var redis = await RealRedis.StartAsync();
+        var tenant = await new TestTenant(servers).AddEvaluations(5).AppendAsync();
+        await redis.ExecuteAsync("CONFIG", "RESETSTAT");
+
+        (await ReplayOutcome.RunAsync(servers, Evaluations, tenant, connections: With(redis.Url))).ShouldSucceed();
+
+        var sent = (await redis.ExecuteAsync("INFO", "commandstats")).ToString().Split('\n')
+            .Where(line => line.StartsWith("cmdstat_", StringComparison.Ordinal))
+            .Select(line => line["cmdstat_".Length..].Split(':', '|')[0].ToUpperInvariant())
+            .ToHashSet(StringComparer.Ordinal);
+        string[] needed = ["EVAL", "HSET", "HDEL", "SADD", "EXPIRE", "GET", "SET"];
+        Assert.Superset(needed.ToHashSet(StringComparer.Ordinal), sent);
+        Assert.Superset(needed.ToHashSet(StringComparer.Ordinal), RedisPermissionChecks.Commands.ToHashSet(StringComparer.Ordinal));
+        string[] client = ["AUTH", "HELLO", "CLIENT", "CONFIG", "PING", "ECHO", "INFO", "SELECT", "CLUSTER", "SUBSCRIBE"];
+        Assert.Empty(sent.Except(client.Concat(RedisPermissionChecks.Commands)));
+    }
+
     [Fact]
     public async Task What_may_not_be_asked_is_not_checked()
     {
@@ -110,6 +213,7 @@ public sealed class RedisDiagnosisTests(TestServers servers) : IClassFixture<Tes
         outcome.ShouldBe("Passed", "Redis", "Connection");
         outcome.ShouldBe("NotChecked", "Redis", "Permission");
         outcome.ShouldBe("NotChecked", "Redis", "Eviction");
+        outcome.ShouldBe("NotChecked", "Redis", "Writes");
         outcome.ShouldBe("NotChecked", "Redis", "Role");
         outcome.ShouldBe("NotChecked", "Redis", "Clock");
         Assert.DoesNotContain("secret1", string.Concat(outcome.Checks), StringComparison.Ordinal);
@@ -131,6 +235,13 @@ public sealed class RedisDiagnosisTests(TestServers servers) : IClassFixture<Tes
         }
 
         Assert.Equal(0, (long)await redis.ExecuteAsync("DBSIZE"));
+    }
+
+    /// <summary>The check is true: it takes no writes.</summary>
+    private static async Task ShouldRefuseAsync(RealRedis redis, string error)
+    {
+        var refused = await Assert.ThrowsAsync<RedisServerException>(() => redis.Database.StringSetAsync("k", "v"));
+        Assert.StartsWith(error, refused.Message, StringComparison.Ordinal);
     }
 
     private static string Url(RealRedis redis, string user) =>

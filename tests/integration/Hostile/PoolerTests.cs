@@ -33,6 +33,7 @@ public sealed class PoolerTests(TestServers servers) : IClassFixture<TestServers
         Assert.Empty(compared.Differences);
         Assert.Null(compared.Exception);
         Assert.DoesNotContain(checks.Checks, check => check.Result == "Failed");
+        checks.ShouldBe(query.Contains("pgbouncer", StringComparison.Ordinal) ? "Passed" : "Warning", "Postgres", "Pooler");
     }
 
     [Fact]
