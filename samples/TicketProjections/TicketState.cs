@@ -36,7 +36,8 @@ public sealed class TicketState : FoldProjection<Ticket>
         .String("Subject", row => row.State.Subject)
         .NullableString("Resolution", row => row.State.Resolution)
         .DateTime64("OpenedAt", row => row.State.OpenedAt)
-        .NullableDateTime64("ClosedAt", row => row.State.ClosedAt);
+        .NullableDateTime64("ClosedAt", row => row.State.ClosedAt)
+        .SetByFirstEvents("OpenedAt");
 
     /// <inheritdoc/>
     public override ProjectionDefinition Definition { get; } = new()

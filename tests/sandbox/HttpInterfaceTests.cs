@@ -107,7 +107,13 @@ public sealed class HttpInterfaceTests(RunningSandbox sandbox) : IClassFixture<R
     {
         var database = sandbox.NewTableName();
         await sandbox.QueryAsync($"CREATE DATABASE {database}");
-        var running = sandbox.QueryAsync("SELECT sleep(0.5)", "&database=" + database);
+        var running = sandbox.QueryAsync("SELECT sleep(2)", "&database=" + database);
+        while (!running.IsCompleted
+            && await sandbox.QueryAsync($"SELECT count() FROM system.processes WHERE current_database = '{database}'") == "0")
+        {
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        }
+
         await sandbox.QueryAsync($"DROP DATABASE {database}");
         await running;
         Assert.Equal(HttpStatusCode.NotFound, (await sandbox.PostAsync("SELECT 1", "&database=" + database)).Response.StatusCode);

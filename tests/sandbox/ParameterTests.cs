@@ -7,7 +7,10 @@ namespace ProjectionReplay.Sandbox.Tests;
 public sealed class ParameterTests(RunningSandbox sandbox) : IClassFixture<RunningSandbox>
 {
     public static TheoryData<string> OddValues =>
-        ["", "a\tb", "a\nb", "a\\b", "it's", "\"quoted\"", "a\\tb", "Grüße 東京 🎉", "{x:String}", "%41+&=#;", "\r\n", "NULL", "\0zero"];
+    [
+        "", "a\tb", "a\nb", "a\\b", "it's", "\"quoted\"", "a\\tb", "Grüße 東京 🎉", "{x:String}", "%41+&=#;", "\r\n", "NULL", "\0zero",
+        "\uFEFFmark\uFEFF",
+    ];
 
     [Theory]
     [MemberData(nameof(OddValues))]

@@ -87,6 +87,7 @@ public sealed class ClickHouseDatabase : IDisposable
         var settings = profile?.ToSend(QuerySettings.Reading) ?? QuerySettings.Always.ToDictionary(StringComparer.Ordinal);
         foreach (var (name, value) in settings) command.CustomSettings[name] = value;
 
+        if (ReadsLatest && profile?.MaySend(QuerySettings.Latest) == true) command.CustomSettings[QuerySettings.Latest] = 1;
         if (mayChangeSettings && query.MaxBlockRows is { } rows) command.CustomSettings["max_block_size"] = rows;
 
         // Not a setting: the server sends nothing before it is done, so that an error still has its status.
@@ -104,27 +105,41 @@ public sealed class ClickHouseDatabase : IDisposable
         }
     }
 
+    /// <summary>
+    /// Whether queries ask what has been written anywhere by now: a table that several servers share may else answer with what this
+    /// one has heard of.
+    /// </summary>
+    internal bool ReadsLatest { get; set; }
+
     /// <summary>Inserts rows that are written, as RowBinary, while they are sent.</summary>
     /// <param name="table">The table, unquoted.</param>
     /// <param name="columns">The columns with the types that the values are written as.</param>
     /// <param name="isConverted">Whether the table's own types may differ, so that the server has to convert the values.</param>
     /// <param name="writeRows">Writes the rows to the request.</param>
     /// <param name="cancellationToken">Abandons the insert.</param>
-    public async Task InsertAsync(
+    public Task InsertAsync(
         string table,
         IReadOnlyList<(string Name, string Type)> columns,
         bool isConverted,
         Func<Stream, CancellationToken, Task> writeRows,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken) =>
+        InsertAsync(new ClickHouseInsert(table, columns) { IsConverted = isConverted }, writeRows, cancellationToken);
+
+    /// <summary>Inserts rows that are written, as RowBinary, while they are sent.</summary>
+    /// <param name="insert">Where they go, and how.</param>
+    /// <param name="writeRows">Writes the rows to the request.</param>
+    /// <param name="cancellationToken">Abandons the insert.</param>
+    internal async Task InsertAsync(
+        ClickHouseInsert insert, Func<Stream, CancellationToken, Task> writeRows, CancellationToken cancellationToken)
     {
         // input() names the types as they are sent, so that a column whose type differs is converted by the server instead
         // of being misread.
-        var structure = string.Join(", ", columns.Select(column => $"{Quote(column.Name)} {column.Type}"));
-        var names = string.Join(", ", columns.Select(column => Quote(column.Name)));
-        var source = isConverted ? $"SELECT {names} FROM input({Literal(structure)}) " : "";
+        var structure = string.Join(", ", insert.Columns.Select(column => $"{Quote(column.Name)} {column.Type}"));
+        var names = string.Join(", ", insert.Columns.Select(column => Quote(column.Name)));
+        var source = insert.IsConverted ? $"SELECT {names} FROM input({Literal(structure)}) " : "";
 
         // The rows replace older ones, not each other: looking for the latest among them would only cost time.
-        var sql = $"INSERT INTO {Quote(table)} ({names}) SETTINGS optimize_on_insert = 0 {source}FORMAT RowBinary";
+        var sql = $"INSERT INTO {Quote(insert.Table)} ({names}) SETTINGS optimize_on_insert = 0 {source}FORMAT RowBinary";
         var profile = await LookAtProfileAsync(cancellationToken).ConfigureAwait(false);
         var settings = new Dictionary<string, object>(StringComparer.Ordinal);
 
@@ -135,6 +150,8 @@ public sealed class ClickHouseDatabase : IDisposable
         {
             settings[QuerySettings.InsertName] = Guid.NewGuid().ToString("N");
         }
+
+        if (insert.HasManyPartitions && profile.MaySend(QuerySettings.MostPartitions)) settings[QuerySettings.MostPartitions] = "0";
         using var response = await _client.PostStreamAsync(
             sql, writeRows, isCompressed: false, cancellationToken, new QueryOptions { CustomSettings = settings }).ConfigureAwait(false);
 
@@ -374,6 +391,26 @@ public sealed class ClickHouseDatabase : IDisposable
 /// <param name="Type">The ClickHouse type.</param>
 /// <param name="Value">The value.</param>
 public readonly record struct ClickHouseParameter(string Name, string Type, object Value);
+
+/// <summary>An insert.</summary>
+/// <param name="Table">The table, unquoted.</param>
+/// <param name="Columns">The columns with the types that the values are written as.</param>
+internal sealed record ClickHouseInsert(string Table, IReadOnlyList<(string Name, string Type)> Columns)
+{
+    /// <summary>Whether the table's own types may differ, so that the server has to convert the values.</summary>
+    public bool IsConverted { get; init; }
+
+    /// <summary>Whether it touches more partitions than a server allows unless it is told.</summary>
+    public bool HasManyPartitions { get; init; }
+
+    /// <summary>Whether a server refused an insert because it does. It would refuse it the next time too.</summary>
+    public static bool IsRefusedForPartitions(ClickHouseServerException exception)
+    {
+        const int TooManyParts = 252;
+        return exception.ErrorCode == TooManyParts
+            && exception.Message.Contains("partitions for single INSERT", StringComparison.Ordinal);
+    }
+}
 
 /// <summary>A query, and how it is asked.</summary>
 /// <param name="Sql">A SELECT without SETTINGS and FORMAT; values are bound as <c>{name:Type}</c>.</param>

@@ -74,6 +74,12 @@ internal static class QuerySettings
     /// </summary>
     public const string InsertName = "insert_deduplication_token";
 
+    /// <summary>Has a table that several servers share answer with all that was written by now.</summary>
+    public const string Latest = "select_sequential_consistency";
+
+    /// <summary>How many partitions an insert may touch; 0 for any number.</summary>
+    public const string MostPartitions = "max_partitions_per_insert_block";
+
     /// <summary>How many replicas have a row before an insert is answered. Only looked at: it is the operator's to choose.</summary>
     public const string Quorum = "insert_quorum";
 
@@ -82,7 +88,7 @@ internal static class QuerySettings
         SELECT name, value, toString(readonly)
         FROM system.settings
         WHERE name IN ({string.Join(", ", Reading.Concat(Writing).Select(setting => setting.Name)
-            .Concat(["readonly", InsertName, Quorum])
+            .Concat(["readonly", InsertName, Quorum, MostPartitions, Latest])
             .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(ClickHouseDatabase.Literal))})
         """;
 }

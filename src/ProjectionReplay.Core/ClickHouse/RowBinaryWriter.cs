@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace ProjectionReplay.ClickHouse;
@@ -53,6 +54,35 @@ public sealed class RowBinaryWriter : IDisposable
         _current.AsSpan(0, _position).CopyTo(bytes.AsSpan(copied));
         return bytes;
     }
+
+    /// <summary>Some of what was written, where it stands, or put together in a buffer that grows as needed.</summary>
+    /// <param name="start">Where it begins, counted from the first byte written.</param>
+    /// <param name="length">How long it is.</param>
+    /// <param name="segment">Where to look first; 0, then what the call before has left, while places rise.</param>
+    /// <param name="buffer">Used where it stands in more than one segment.</param>
+    internal ReadOnlySpan<byte> Read(long start, int length, ref WrittenSegment segment, ref byte[] buffer)
+    {
+        while (start >= segment.Start + Segment(segment.Index).Length)
+        {
+            segment = new WrittenSegment(segment.Index + 1, segment.Start + Segment(segment.Index).Length);
+        }
+
+        var found = Segment(segment.Index)[(int)(start - segment.Start)..];
+        if (found.Length >= length) return found[..length];
+
+        if (buffer.Length < length) buffer = new byte[Math.Max(length, buffer.Length * 2)];
+        var copied = 0;
+        for (var index = segment.Index; ; found = Segment(++index))
+        {
+            var part = found[..Math.Min(found.Length, length - copied)];
+            part.CopyTo(buffer.AsSpan(copied));
+            copied += part.Length;
+            if (copied == length) return buffer.AsSpan(0, length);
+        }
+    }
+
+    /// <summary>Bytes that are values already.</summary>
+    internal void WriteBytes(ReadOnlySpan<byte> bytes) => bytes.CopyTo(Reserve(bytes.Length));
 
     /// <summary>Forgets what was written, and keeps the memory.</summary>
     public void Clear()
@@ -171,6 +201,8 @@ public sealed class RowBinaryWriter : IDisposable
         else ArrayPool<byte>.Shared.Return(segment);
     }
 
+    private ReadOnlySpan<byte> Segment(int index) => index < _full.Count ? _full[index] : _current.AsSpan(0, _position);
+
     private Span<byte> Reserve(int count)
     {
         if (_current.Length - _position < count) Grow(count);
@@ -196,3 +228,9 @@ public sealed class RowBinaryWriter : IDisposable
         (_current, _position) = (next, 0);
     }
 }
+
+/// <summary>A segment of what a <see cref="RowBinaryWriter"/> has written.</summary>
+/// <param name="Index">Which of them.</param>
+/// <param name="Start">Where it begins, counted from the first byte written.</param>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct WrittenSegment(int Index, long Start);

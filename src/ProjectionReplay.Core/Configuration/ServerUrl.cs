@@ -75,6 +75,12 @@ internal sealed record ServerUrl
             throw Invalid(name, "has an unescaped '/', '?' or '#' before its host: percent-encode the password (%2F, %3F, %23)");
         }
 
+        if (path.Contains('@', StringComparison.Ordinal) || (at >= 0 && path.Length == 0 && tail.Contains('@', StringComparison.Ordinal)))
+        {
+            // The host would be a part of the password, and be told.
+            throw Invalid(name, "has an unescaped '@' with a '/', '?' or '#' behind it: percent-encode the password (%40, %2F, %3F, %23)");
+        }
+
         List<KeyValuePair<string, string>> query = [.. SplitQuery(queryStart < 0 ? "" : tail[(queryStart + 1)..])];
         var hosts = authority[(at + 1)..];
         // Several hosts, each with its port, or a socket: see PostgresHosts.

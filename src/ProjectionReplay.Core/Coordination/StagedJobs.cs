@@ -16,6 +16,9 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
     private const int ManyGroups = 500;
     private const int FewGroups = 20;
 
+    /// <summary>Groups whose jobs are asked for at once: an answer has as many as a queue has put off, which may be thousands.</summary>
+    private const int GroupsAtOnce = 100;
+
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(200);
 
@@ -106,21 +109,36 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
         return found > 0;
     }
 
-    private Task<Dictionary<RedisValue, double>[]> LookAsync(List<JobSnapshot> groups, CancellationToken cancellationToken) =>
-        Task.WhenAll(groups.Select(async group =>
+    /// <summary>
+    /// The jobs that there are, group by group. Those behind all that a group waits for are left out: they came since, may be
+    /// many, and are of no account.
+    /// </summary>
+    private async Task<IReadOnlyList<Dictionary<RedisValue, double>>> LookAsync(
+        List<JobSnapshot> groups, CancellationToken cancellationToken)
+    {
+        var found = new List<Dictionary<RedisValue, double>>(groups.Count);
+        foreach (var chunk in groups.Chunk(GroupsAtOnce))
         {
-            // Both at the same moment: a job on its way from one to the other must not be missed.
-            var transaction = redis.Database.CreateTransaction();
-            var active = transaction.StringGetAsync(group.ActiveKey);
-            var staged = transaction.SortedSetRangeByRankWithScoresAsync(group.JobsKey);
-            await transaction.ExecuteAsync().ConfigureAwait(false);
+            found.AddRange(await Task.WhenAll(chunk.Select(LookAsync)).WaitAsync(cancellationToken).ConfigureAwait(false));
+        }
 
-            var jobs = (await staged.ConfigureAwait(false)).ToDictionary(entry => entry.Element, entry => entry.Score);
+        return found;
+    }
 
-            // A queue may leave a job staged while it is at work: should its worker die, it is as untried as it was before.
-            if (await active.ConfigureAwait(false) is { IsNull: false } job) jobs.TryAdd(job, double.NegativeInfinity);
-            return jobs;
-        })).WaitAsync(cancellationToken);
+    private async Task<Dictionary<RedisValue, double>> LookAsync(JobSnapshot group)
+    {
+        // Both at the same moment: a job on its way from one to the other must not be missed.
+        var transaction = redis.Database.CreateTransaction();
+        var active = transaction.StringGetAsync(group.ActiveKey);
+        var staged = transaction.SortedSetRangeByScoreWithScoresAsync(group.JobsKey, stop: group.LastScore);
+        await transaction.ExecuteAsync().ConfigureAwait(false);
+
+        var jobs = (await staged.ConfigureAwait(false)).ToDictionary(entry => entry.Element, entry => entry.Score);
+
+        // A queue may leave a job staged while it is at work: should its worker die, it is as untried as it was before.
+        if (await active.ConfigureAwait(false) is { IsNull: false } job) jobs.TryAdd(job, double.NegativeInfinity);
+        return jobs;
+    }
 }
 
 /// <summary>The jobs of one aggregate at some moment, staged or at work.</summary>
@@ -138,6 +156,9 @@ internal sealed class JobSnapshot(ReadOnlyMemory<byte> key, RedisKey activeKey, 
 
     /// <summary>Ids with the score that each is staged by.</summary>
     public Dictionary<RedisValue, double> Jobs { get; set; } = [];
+
+    /// <summary>The last place in the queue that is waited for; none is too far while nobody has looked.</summary>
+    public double LastScore => Jobs.Count == 0 ? double.PositiveInfinity : Jobs.Values.Max();
 
     /// <summary>Forgets the jobs that were tried meanwhile. Returns whether there were any.</summary>
     public bool Forget(Dictionary<RedisValue, double> now)

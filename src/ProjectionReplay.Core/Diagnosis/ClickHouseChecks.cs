@@ -69,7 +69,14 @@ internal sealed class ClickHouseChecks(
         foreach (var table in tables)
         {
             await tableChecks.CheckTargetAsync(table.Table, cancellationToken).ConfigureAwait(false);
-            await CheckInsertAsync(database, table.Table, table.Columns, cancellationToken).ConfigureAwait(false);
+            // A replay looks at the rows that it is about to replace.
+            var mayRead = await report.TryAsync(
+                "Permission",
+                table.Table,
+                token => database.TryReadAsync(table.Table, table.Columns, token),
+                AskAdministrator,
+                cancellationToken).ConfigureAwait(false);
+            if (mayRead) await CheckInsertAsync(database, table.Table, table.Columns, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -191,7 +198,9 @@ internal sealed class ClickHouseChecks(
                     "Permission",
                     table,
                     isGranted ? CheckResult.Passed : CheckResult.Failed,
-                    isGranted ? "The user may INSERT, by CHECK GRANT; no row was written." : "The user may not INSERT, by CHECK GRANT.",
+                    isGranted
+                        ? "The user may SELECT and, by CHECK GRANT, INSERT; no row was written."
+                        : "The user may not INSERT, by CHECK GRANT.",
                     isGranted ? "" : AskAdministrator);
             },
             "Servers that are older than 24.10 do not know CHECK GRANT: look at the output of SHOW GRANTS for INSERT on the table.",

@@ -21,7 +21,7 @@ internal sealed class RedisPermissionChecks(
     [
         "EVAL", "EXEC", "EXISTS", "EXPIRE", "GET", "HDEL", "HMSET", "HSCAN", "HSET", "MGET", "MULTI",
         "SADD", "SCAN", "SCARD", "SET", "SMEMBERS", "SMISMEMBER", "SREM", "SSCAN",
-        "UNLINK", "UNWATCH", "WATCH", "ZRANGE",
+        "UNLINK", "UNWATCH", "WATCH", "ZRANGEBYSCORE",
     ];
 
     private static readonly string Allow =
@@ -193,6 +193,6 @@ internal sealed class RedisPermissionChecks(
         yield return ["GET", active];
         yield return ["EXISTS", active];
         yield return ["EXISTS", jobs];
-        yield return ["ZRANGE", jobs, "0", "-1"];
+        yield return ["ZRANGEBYSCORE", jobs, "-inf", "+inf"];
     }
 }

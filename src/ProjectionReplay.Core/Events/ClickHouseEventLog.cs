@@ -37,6 +37,15 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
 
     // A view or a distributed table has none, or none of its own.
     private volatile bool _hasParts;
+    private volatile bool _hasTimeToLive;
+    private volatile bool _mergesRows;
+    private volatile TableReplica? _replica;
+
+    /// <summary>
+    /// Whether rows may go by themselves: then as many may come as go, and a count of all says nothing of either. Nobody can tell
+    /// of a view or a distributed table.
+    /// </summary>
+    public bool MayLoseRows => _hasTimeToLive || _mergesRows || !_hasParts;
 
     /// <summary>Whether the table has parts to ask for: else its rows are counted each time. Known when it was looked at.</summary>
     public bool HasParts => _hasParts;
@@ -44,29 +53,54 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
     /// <summary>Looks at the table. Reads no event.</summary>
     public async Task<TableInspection> InspectAsync(CancellationToken cancellationToken)
     {
-        _hasParts = await TableParts.HasAsync(database, TableName, cancellationToken).ConfigureAwait(false);
+        var engine = await ReadEngineAsync(cancellationToken).ConfigureAwait(false);
+        _hasParts = engine.EndsWith("MergeTree", StringComparison.Ordinal)
+            && await TableParts.MayBeReadAsync(database, TableName, cancellationToken).ConfigureAwait(false);
+
+        // Other engines make one row of several when they merge parts.
+        _mergesRows = engine is not ("MergeTree" or "ReplicatedMergeTree" or "SharedMergeTree");
+        _hasTimeToLive = await HasTimeToLiveAsync(cancellationToken).ConfigureAwait(false);
+        _replica = TableReplica.Of(database, TableName, engine);
+        database.ReadsLatest = engine.StartsWith("Shared", StringComparison.Ordinal);
         var found = await database.ReadColumnsAsync(TableName, cancellationToken).ConfigureAwait(false);
         return database.Describe(TableName, Columns).Judge(found);
     }
+
+    /// <summary>
+    /// Waits until what live handlers have written by now is there for every query that follows: they may have written to another
+    /// replica.
+    /// </summary>
+    /// <exception cref="ReplayException"><see cref="ReplayError.ReplicaBehind"/>: it is not, after all that time.</exception>
+    public Task CatchUpAsync(TimeSpan patience, TimeProvider timeProvider, CancellationToken cancellationToken) =>
+        _replica?.CatchUpAsync(patience, timeProvider, cancellationToken) ?? Task.CompletedTask;
+
+    /// <summary>Why that cannot be told, as a sentence; null when it can.</summary>
+    public string? ReplicaDoubt => _replica?.Doubt;
 
     /// <summary>Checks that the table is there.</summary>
     /// <exception cref="ReplayException"><see cref="ReplayError.TableMissing"/>: it is not, or not as it should be.</exception>
     public async Task CheckAsync(CancellationToken cancellationToken) =>
         (await InspectAsync(cancellationToken).ConfigureAwait(false)).Require();
 
-    /// <summary>Whether the table has a TTL, so that its older rows go by themselves.</summary>
-    public async Task<bool> HasTimeToLiveAsync(CancellationToken cancellationToken)
+    private async Task<string> ReadEngineAsync(CancellationToken cancellationToken)
     {
         var rows = await database.QueryTextsAsync(
-            """
-            SELECT engine_full
-            FROM system.tables
-            WHERE database = currentDatabase() AND name = {table:String} AND position(engine_full, ' TTL ') > 0
-            """,
+            "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = {table:String}",
             [new("table", "String", TableName)],
             columns: 1,
             cancellationToken).ConfigureAwait(false);
-        return rows.Count > 0;
+        return rows is [[var engine]] ? engine : "";
+    }
+
+    /// <summary>Whether the table has a TTL that removes rows, so that its older rows go by themselves.</summary>
+    public async Task<bool> HasTimeToLiveAsync(CancellationToken cancellationToken)
+    {
+        var rows = await database.QueryTextsAsync(
+            "SELECT engine_full FROM system.tables WHERE database = currentDatabase() AND name = {table:String}",
+            [new("table", "String", TableName)],
+            columns: 1,
+            cancellationToken).ConfigureAwait(false);
+        return rows is [[var engine]] && TimeToLive.Removes(engine);
     }
 
     /// <summary>Whether a tenant has any event of the selection's types, whenever it was. Reads until it finds one.</summary>
@@ -231,6 +265,27 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             ORDER BY AggregateId
             """,
             [.. Bind(selection, range)],
+            range.AggregateType,
+            visit,
+            cancellationToken);
+
+    /// <summary>Visits those aggregates of a range that have got rows since, in key order, with how many.</summary>
+    /// <param name="selection">Whose events, and which types.</param>
+    /// <param name="range">The aggregates.</param>
+    /// <param name="age">How old a row is at the most to have come since, by the server's clock.</param>
+    /// <param name="visit">Told of each.</param>
+    /// <param name="cancellationToken">Abandons the query.</param>
+    public Task FindRenewedAsync(
+        EventSelection selection, AggregateRange range, TimeSpan age, AggregateVisitor visit, CancellationToken cancellationToken) =>
+        ReadAggregatesAsync(
+            $$"""
+            SELECT AggregateId, count()
+            FROM event_log
+            WHERE {{Wanted(selection)}} AND CreatedAt > now64(3) - toIntervalMillisecond({age:UInt32})
+            GROUP BY AggregateId
+            ORDER BY AggregateId
+            """,
+            [.. Bind(selection, range), new("age", "UInt32", (uint)Math.Min(age.TotalMilliseconds, uint.MaxValue))],
             range.AggregateType,
             visit,
             cancellationToken);

@@ -46,18 +46,12 @@ internal static class TableParts
 
     private const int AccessDenied = 497;
 
-    /// <summary>Whether a table of the database has parts of its own, which a view or a distributed table has not.</summary>
+    /// <summary>Whether the user may ask which part a row of a table stands in.</summary>
     /// <param name="database">The database.</param>
     /// <param name="table">The table, unquoted, of a name that needs no quotes.</param>
     /// <param name="cancellationToken">Abandons the look.</param>
-    public static async Task<bool> HasAsync(ClickHouseDatabase database, string table, CancellationToken cancellationToken)
+    public static async Task<bool> MayBeReadAsync(ClickHouseDatabase database, string table, CancellationToken cancellationToken)
     {
-        var engines = await database.QueryTextsAsync(
-            "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = {table:String}",
-            [new("table", "String", table)],
-            columns: 1,
-            cancellationToken).ConfigureAwait(false);
-        if (!engines.Any(row => row[0].EndsWith("MergeTree", StringComparison.Ordinal))) return false;
         try
         {
             await database.QueryTextsAsync(

@@ -44,6 +44,23 @@ public sealed record ReplayLogEntry
     /// <summary>Events folded by the whole run.</summary>
     public long? TotalEvents { get; init; }
 
+    /// <summary>Aggregates that the whole run was to replay.</summary>
+    public int? Planned { get; init; }
+
+    /// <summary>
+    /// Aggregates that the whole run left as they are: an earlier replay has counted them, or their rows know more than the event log.
+    /// </summary>
+    public int? SetAside { get; init; }
+
+    /// <summary>
+    /// Aggregates that came to the event log after the plan was made, and were replayed too. Counted batch by batch, against
+    /// <see cref="Gone"/>.
+    /// </summary>
+    public int? Born { get; init; }
+
+    /// <summary>Planned aggregates that the event log did not have any more when their turn came.</summary>
+    public int? Gone { get; init; }
+
     /// <summary>How long the whole run took, seconds.</summary>
     public double? DurationSec { get; init; }
 

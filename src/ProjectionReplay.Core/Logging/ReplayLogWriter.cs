@@ -114,6 +114,10 @@ internal sealed class ReplayLogWriter : IAsyncDisposable
         json.WriteNumber("aggregatesReplayed", entry.AggregatesReplayed ?? 0);
         json.WriteNumber("totalEvents", entry.TotalEvents ?? 0);
         json.WriteNumber("durationSec", entry.DurationSec ?? 0);
+        json.WriteNumber("planned", entry.Planned ?? 0);
+        json.WriteNumber("setAside", entry.SetAside ?? 0);
+        json.WriteNumber("born", entry.Born ?? 0);
+        json.WriteNumber("gone", entry.Gone ?? 0);
     }
 
     private static string Iso(DateTime utc) => utc.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);

@@ -61,6 +61,9 @@ internal sealed class BatchAggregate
         return HasGrown = true;
     }
 
+    /// <summary>Notes that rows came in after it was read, however many there are by now.</summary>
+    public void Renew() => HasGrown = true;
+
     /// <summary>Takes over what a stream found. May come again: the last one counts.</summary>
     /// <param name="fold">What was found.</param>
     /// <param name="cutoffs">Where to keep the cutoff.</param>

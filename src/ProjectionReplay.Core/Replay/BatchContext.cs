@@ -41,6 +41,12 @@ internal sealed record BatchContext(
     /// </summary>
     public bool ReadsAhead { get; init; }
 
+    /// <summary>Whether rows may be stored that know of events which the log has no longer.</summary>
+    public bool HasHistory { get; init; }
+
+    /// <summary>What becomes of the aggregates.</summary>
+    public RunTally Tally { get; init; } = new();
+
     /// <summary>Lets a test step in.</summary>
     public ValueTask PauseAsync(int batch, DelicateMoment moment, CancellationToken cancellationToken) =>
         Options.Pause is { } pause ? pause(batch, moment, cancellationToken) : ValueTask.CompletedTask;

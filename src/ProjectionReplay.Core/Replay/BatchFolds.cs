@@ -49,6 +49,29 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
         _folds = [.. results.Select(loaded => loaded.Fold)];
     }
 
+    /// <summary>
+    /// Takes those states out whose stored rows know of first events that the log has no longer.
+    /// </summary>
+    /// <returns>Their aggregates, in key order, which are part of the batch still.</returns>
+    public async Task<IReadOnlyList<BatchAggregate>> FindPoorerAsync(CancellationToken cancellationToken)
+    {
+        var poorer = await context.Faults.CallAsync(
+            context.StoreServer,
+            $"Reading {context.Definition.Table}",
+            token => context.Projection.SetAsideAsync(_folds, token),
+            cancellationToken).ConfigureAwait(false);
+        return poorer.Count == 0 ? [] : [.. Aggregates.Where(
+            aggregate => poorer.Contains(AggregateHash.Of(aggregate.AggregateType, aggregate.IdUtf8)))];
+    }
+
+    /// <summary>Has some aggregates be none of the batch from here on.</summary>
+    public void Forget(IReadOnlyList<BatchAggregate> aggregates)
+    {
+        var gone = aggregates.ToHashSet();
+        Aggregates = [.. Aggregates.Where(aggregate => !gone.Contains(aggregate))];
+        report.AddEvents(-aggregates.Sum(aggregate => aggregate.EventsFolded));
+    }
+
     /// <summary>Stores everything that was folded, and lets go of it.</summary>
     public async Task StoreAsync(CancellationToken cancellationToken)
     {
@@ -70,6 +93,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
     /// <returns>How many did.</returns>
     public async Task<int> CatchUpAsync(CancellationToken cancellationToken)
     {
+        await AwaitReplicaAsync(cancellationToken).ConfigureAwait(false);
         var grown = await FindGrownAsync(Aggregates, cancellationToken).ConfigureAwait(false);
 
         // What is stored last of an aggregate counts.
@@ -85,6 +109,7 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
     /// <param name="cancellationToken">Abandons the work.</param>
     public async Task<List<BatchAggregate>> FindLateAsync(IReadOnlyList<BatchAggregate> aggregates, CancellationToken cancellationToken)
     {
+        await AwaitReplicaAsync(cancellationToken).ConfigureAwait(false);
         var candidates = await FindGrownAsync(aggregates, cancellationToken).ConfigureAwait(false);
         var isGrown = new bool[candidates.Count];
         await InParallelAsync(
@@ -115,6 +140,13 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
     /// <summary>Stores the folds of some of the aggregates, and disposes them.</summary>
     public async Task StoreAsync(IReadOnlyList<IStreamFold> folds, CancellationToken cancellationToken)
     {
+        // Before, as what is stored is of this version itself then. Nobody else writes meanwhile.
+        var overruled = await context.Faults.CallAsync(
+            context.StoreServer,
+            $"Reading {context.Definition.Table}",
+            token => context.Projection.CountOverruledAsync(folds, token),
+            cancellationToken).ConfigureAwait(false);
+        context.Tally.Overrule(overruled);
         var warnings = await context.Faults.CallAsync(
             context.StoreServer,
             $"Writing to {context.Definition.Table}",
@@ -143,13 +175,28 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
                 "Counting events again",
                 token => context.Servers.EventLog.CountRowsAsync(context.Selection, range, token),
                 cancellationToken).ConfigureAwait(false);
-            if (count == rows) continue;
+            if (count == rows && !context.Servers.EventLog.MayLoseRows) continue;
             byId ??= aggregates.ToDictionary(aggregate => aggregate.ToKey());
             grown.UnionWith(await FindGrownAsync(range, count, byId, cancellationToken).ConfigureAwait(false));
+            if (context.Servers.EventLog.MayLoseRows)
+            {
+                grown.UnionWith(await FindRenewedAsync(range, byId, cancellationToken).ConfigureAwait(false));
+            }
+
             _extents[i] = _extents[i] with { Rows = count };
         }
 
         return grown.Count == 0 ? [] : [.. aggregates.Where(grown.Contains)];
+    }
+
+    private async Task AwaitReplicaAsync(CancellationToken cancellationToken)
+    {
+        await context.Faults.CallAsync(
+            Server.ClickHouse,
+            "Waiting for the replica",
+            token => context.Servers.EventLog.CatchUpAsync(context.Options.DrainTimeout, context.TimeProvider, token),
+            cancellationToken).ConfigureAwait(false);
+        if (context.Servers.EventLog.ReplicaDoubt is { } doubt) context.Reporter.Warn(doubt);
     }
 
     private Task<bool> HasRowsElsewhereAsync(AggregateRange range, IReadOnlyList<ulong> parts, CancellationToken cancellationToken) =>
@@ -188,6 +235,37 @@ internal sealed class BatchFolds(BatchContext context, BatchReport report)
             cancellationToken).ConfigureAwait(false);
 
         return [.. counts.Where(found => found.Aggregate.Grow(found.Count)).Select(found => found.Aggregate)];
+    }
+
+    /// <summary>
+    /// Where rows go too, as many may have gone as came: those that came are known by their age. What was inserted a moment before
+    /// the log was read is among them, and folded once more in vain.
+    /// </summary>
+    private async Task<List<BatchAggregate>> FindRenewedAsync(
+        AggregateRange range, Dictionary<AggregateKey, BatchAggregate> byId, CancellationToken cancellationToken)
+    {
+        var age = context.TimeProvider.GetElapsedTime(ReadAt) + context.Options.StagingGrace + TimeSpan.FromSeconds(1);
+        return await context.Faults.CallAsync(
+            Server.ClickHouse,
+            "Looking for new events",
+            async token =>
+            {
+                var found = new List<BatchAggregate>();
+                await context.Servers.EventLog.FindRenewedAsync(
+                    context.Selection,
+                    range,
+                    age,
+                    (type, id, _) =>
+                    {
+                        var key = new AggregateKey(context.Selection.TenantId, type, Encoding.UTF8.GetString(id));
+                        if (!byId.TryGetValue(key, out var aggregate)) return;
+                        aggregate.Renew();
+                        found.Add(aggregate);
+                    },
+                    token).ConfigureAwait(false);
+                return found;
+            },
+            cancellationToken).ConfigureAwait(false);
     }
 
     private async ValueTask<bool> HasGrownAsync(BatchAggregate aggregate, CancellationToken cancellationToken)

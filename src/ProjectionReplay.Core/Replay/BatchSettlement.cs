@@ -21,6 +21,12 @@ namespace ProjectionReplay.Replay;
 /// </summary>
 internal sealed class BatchSettlement(BatchContext context, int number, BatchFolds folds)
 {
+    /// <summary>
+    /// Looks for late events that are made at least: one look may take as long as jobs take to be tried, and says nothing then of
+    /// whether such events keep coming.
+    /// </summary>
+    private const int FewestLooks = 5;
+
     private HashSet<ReadOnlyMemory<byte>> _hadJobs = [];
     private List<BatchAggregate> _busy = [];
 
@@ -66,7 +72,7 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
 
         var started = context.TimeProvider.GetTimestamp();
         var open = _busy;
-        while (open.Count > 0)
+        for (var look = 1; open.Count > 0; look++)
         {
             await context.Faults.CallAsync(
                 Server.Redis,
@@ -76,7 +82,7 @@ internal sealed class BatchSettlement(BatchContext context, int number, BatchFol
             await context.PauseAsync(number, DelicateMoment.BeforeLateEvents, cancellationToken).ConfigureAwait(false);
             var late = await folds.FindLateAsync(open, cancellationToken).ConfigureAwait(false);
             await context.PauseAsync(number, DelicateMoment.AfterLateEvents, cancellationToken).ConfigureAwait(false);
-            if (late.Count > 0 && context.TimeProvider.GetElapsedTime(started) > context.Options.DrainTimeout)
+            if (late.Count > 0 && look >= FewestLooks && context.TimeProvider.GetElapsedTime(started) > context.Options.DrainTimeout)
             {
                 WarnOfLateness(late);
                 late = [];

@@ -130,14 +130,17 @@ internal sealed class CounterRebuild(BatchContext context)
             var baseline = await ReadBaselineAsync(cancellationToken).ConfigureAwait(false);
             await context.PauseAsync(0, DelicateMoment.AfterBaseline, cancellationToken).ConfigureAwait(false);
             (found, parts) = await FindNewAsync(parts, cancellationToken).ConfigureAwait(false);
-            if (found.All(marked.Contains))
+            var isAllMarked = found.All(marked.Contains);
+            if (isAllMarked && await TakeAwayAsync(baseline, cancellationToken).ConfigureAwait(false)) break;
+            var why = isAllMarked
+                ? "somebody took counts away meanwhile; reading the counters once more"
+                : "new aggregates came in meanwhile; marking them as well";
+            if (context.TimeProvider.GetElapsedTime(started) > context.Options.DrainTimeout * RoundsInDrainTimeouts)
             {
-                if (await TakeAwayAsync(baseline, cancellationToken).ConfigureAwait(false)) break;
+                throw isAllMarked ? TakenFrom(round) : TooBusy(round);
             }
 
-            if (context.TimeProvider.GetElapsedTime(started) > context.Options.DrainTimeout * RoundsInDrainTimeouts) throw TooBusy(round);
-            context.Reporter.Verbose(string.Create(
-                CultureInfo.InvariantCulture, $"Look {round}: new aggregates came in meanwhile; marking them as well."));
+            context.Reporter.Verbose(string.Create(CultureInfo.InvariantCulture, $"Look {round}: {why}."));
         }
 
         return await context.Faults.CallAsync(
@@ -163,6 +166,12 @@ internal sealed class CounterRebuild(BatchContext context)
     private async Task<(IReadOnlyList<AggregateKey> Found, IReadOnlyList<ulong>? Parts)> FindNewAsync(
         IReadOnlyList<ulong>? parts, CancellationToken cancellationToken)
     {
+        await context.Faults.CallAsync(
+            Server.ClickHouse,
+            "Waiting for the replica",
+            token => context.Servers.EventLog.CatchUpAsync(context.Options.DrainTimeout, context.TimeProvider, token),
+            cancellationToken).ConfigureAwait(false);
+
         // Listed before it is looked, so that what comes in between is looked at twice and not never.
         var now = await ListPartsAsync(cancellationToken).ConfigureAwait(false);
         var found = parts is null ? null : await context.Faults.CallAsync(
@@ -256,6 +265,14 @@ internal sealed class CounterRebuild(BatchContext context)
             context.Reporter.Verbose("The record that a rebuild was begun could not be removed, though nothing was deleted.");
         }
     }
+
+    private ReplayException TakenFrom(int round) => new(
+        ReplayError.RebuildNotPossible,
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"The counters of tenant '{context.Request.TenantId}' are changed by somebody else: in {round:N0} looks they held less, "
+                + $"or had fewer rows, a moment after they were read. Nothing was deleted. "
+                + $"Stop what takes counts away, another rebuild or a clean-up, and try again."));
 
     private ReplayException TooBusy(int round) => new(
         ReplayError.RebuildNotPossible,

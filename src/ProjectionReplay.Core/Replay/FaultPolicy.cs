@@ -30,9 +30,6 @@ internal sealed class FaultPolicy
     /// <summary>A query that took too long, of the same code as before: load passes, a limit that is too low does not.</summary>
     private const int TimeoutExceeded = 159;
 
-    /// <summary>Of too many parts, which are merged in time; and of a single insert into too many partitions, which is not.</summary>
-    private const int TooManyParts = 252;
-
     /// <summary>EXECABORT is what a transaction ends with that had a command refused, and does not say for which of the reasons.</summary>
     private static readonly HashSet<string> PassingRedisErrors = new(
         ["LOADING", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "BUSY", "NOREPLICAS", "MISCONF", "EXECABORT"],
@@ -126,7 +123,7 @@ internal sealed class FaultPolicy
         } => true,
         NpgsqlException npgsql => npgsql.IsTransient,
         ClickHouseServerException clickHouse =>
-            PassingClickHouseErrors.Contains(clickHouse.ErrorCode) && !IsTooManyPartitions(clickHouse),
+            PassingClickHouseErrors.Contains(clickHouse.ErrorCode) && !ClickHouseInsert.IsRefusedForPartitions(clickHouse),
         HttpRequestException http => http.StatusCode is null or HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests
             || (int)http.StatusCode >= 500,
         RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => false,
@@ -157,9 +154,6 @@ internal sealed class FaultPolicy
         ClickHouseServerException { ErrorCode: TimeoutExceeded } => 1,
         _ => int.MaxValue,
     };
-
-    private static bool IsTooManyPartitions(ClickHouseServerException exception) =>
-        exception.ErrorCode == TooManyParts && exception.Message.Contains("partitions for single INSERT", StringComparison.Ordinal);
 
     /// <summary>Whether a server, or the way there, is at fault.</summary>
     public static bool IsServerFault(Exception exception) => exception

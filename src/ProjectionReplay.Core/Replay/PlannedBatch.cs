@@ -1,5 +1,3 @@
-using System.IO.Hashing;
-using System.Runtime.InteropServices;
 using System.Text;
 using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Events;
@@ -21,7 +19,7 @@ internal sealed record PlannedBatch(IReadOnlyList<AggregateRange> Ranges, int Ag
 {
     /// <summary>Whether an aggregate of the ranges is to be replayed.</summary>
     public bool Includes(string aggregateType, ReadOnlySpan<byte> aggregateId) =>
-        Members is null || Array.BinarySearch(Members, Hash(aggregateType, aggregateId)) >= 0;
+        Members is null || Array.BinarySearch(Members, AggregateHash.Of(aggregateType, aggregateId)) >= 0;
 
     /// <summary>Lists the aggregates of the ranges that are to be replayed, in key order.</summary>
     public async Task<List<BatchAggregate>> ListAsync(
@@ -69,10 +67,6 @@ internal sealed record PlannedBatch(IReadOnlyList<AggregateRange> Ranges, int Ag
         if (await log.FindLastAsync(last, cancellationToken).ConfigureAwait(false) is null) return;
         throw AnswerIncompleteException.EndsEarly($"it does not come to aggregate '{range.LastId}' of type '{range.AggregateType}'");
     }
-
-    /// <summary>Tells aggregates apart by 64 bits, where their ids would take ten times the memory.</summary>
-    public static ulong Hash(string aggregateType, ReadOnlySpan<byte> aggregateId) => XxHash3.HashToUInt64(
-        aggregateId, unchecked((long)XxHash3.HashToUInt64(MemoryMarshal.AsBytes(aggregateType.AsSpan()))));
 }
 
 /// <summary>Cuts aggregates, which come in key order, into batches. Not thread-safe.</summary>
@@ -121,7 +115,7 @@ internal sealed class BatchPlanner(int? aggregatesPerBatch, bool isExact)
         if (aggregateId.Length > _lastId.Length) _lastId = new byte[aggregateId.Length * 2];
         aggregateId.CopyTo(_lastId);
         _lastIdLength = aggregateId.Length;
-        if (isExact) _members.Add(PlannedBatch.Hash(aggregateType, aggregateId));
+        if (isExact) _members.Add(AggregateHash.Of(aggregateType, aggregateId));
         _aggregatesInBatch++;
         _eventsInBatch += events;
         AggregateCount++;

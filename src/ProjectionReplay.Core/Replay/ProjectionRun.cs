@@ -27,6 +27,9 @@ internal interface IProjectionRun
     /// <summary>What is stored for a tenant: see <see cref="IProjectionStore{TState}.FindHoldingsAsync"/>.</summary>
     Task<CounterHoldings?> FindHoldingsAsync(string tenantId, CancellationToken cancellationToken);
 
+    /// <summary>The sum of a tenant's counts: see <see cref="IProjectionStore{TState}.SumCountsAsync"/>.</summary>
+    Task<long?> SumCountsAsync(string tenantId, CancellationToken cancellationToken);
+
     /// <summary>What a tenant's counters hold: see <see cref="IProjectionStore{TState}.ReadBaselineAsync"/>.</summary>
     Task<CounterBaseline> ReadBaselineAsync(string tenantId, CancellationToken cancellationToken);
 
@@ -35,6 +38,21 @@ internal interface IProjectionRun
 
     /// <summary>Whether that was done: see <see cref="IProjectionStore{TState}.IsTakenAwayAsync"/>.</summary>
     Task<bool> IsTakenAwayAsync(CounterBaseline baseline, CancellationToken cancellationToken);
+
+    /// <summary>The column by which the latest row wins: see <see cref="IStoredHistory{TState}.VersionColumn"/>.</summary>
+    string? VersionColumn { get; }
+
+    /// <summary>Why stored rows cannot be looked at: see <see cref="IStoredHistory{TState}.Limit"/>.</summary>
+    string? HistoryLimit { get; }
+
+    /// <summary>
+    /// Takes out what would blank a stored row: see <see cref="IStoredHistory{TState}.SetAsideAsync"/>. Returns the hashes of the
+    /// aggregates.
+    /// </summary>
+    Task<IReadOnlySet<ulong>> SetAsideAsync(IReadOnlyList<IStreamFold> folds, CancellationToken cancellationToken);
+
+    /// <summary>How many states are stored in vain: see <see cref="IStoredHistory{TState}.CountOverruledAsync"/>.</summary>
+    Task<int> CountOverruledAsync(IReadOnlyList<IStreamFold> folds, CancellationToken cancellationToken);
 
     /// <summary>Starts a fold over one stream of events. Each stream has a fold of its own.</summary>
     IStreamFold StartFold();
@@ -84,6 +102,9 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
     public Task<CounterHoldings?> FindHoldingsAsync(string tenantId, CancellationToken cancellationToken) =>
         store.FindHoldingsAsync(tenantId, cancellationToken);
 
+    public Task<long?> SumCountsAsync(string tenantId, CancellationToken cancellationToken) =>
+        store.SumCountsAsync(tenantId, cancellationToken);
+
     public Task<CounterBaseline> ReadBaselineAsync(string tenantId, CancellationToken cancellationToken) =>
         store.ReadBaselineAsync(tenantId, cancellationToken);
 
@@ -93,8 +114,25 @@ internal sealed class ProjectionRun<TState>(FoldProjection<TState> projection, I
     public Task<bool> IsTakenAwayAsync(CounterBaseline baseline, CancellationToken cancellationToken) =>
         store.IsTakenAwayAsync(baseline, cancellationToken);
 
+    public string? VersionColumn => History?.VersionColumn;
+
+    public string? HistoryLimit => History?.Limit;
+
+    private IStoredHistory<TState>? History => store as IStoredHistory<TState>;
+
+    public async Task<IReadOnlySet<ulong>> SetAsideAsync(IReadOnlyList<IStreamFold> folds, CancellationToken cancellationToken) =>
+        History is null
+            ? new HashSet<ulong>()
+            : await History.SetAsideAsync(BuffersOf(folds), cancellationToken).ConfigureAwait(false);
+
+    public async Task<int> CountOverruledAsync(IReadOnlyList<IStreamFold> folds, CancellationToken cancellationToken) =>
+        VersionColumn is null ? 0 : await History!.CountOverruledAsync(BuffersOf(folds), cancellationToken).ConfigureAwait(false);
+
     public IStreamFold StartFold() => new StreamFold<TState>(projection, store.CreateBuffer());
 
     public Task<IReadOnlyList<string>> StoreAsync(IReadOnlyList<IStreamFold> folds, CancellationToken cancellationToken) =>
-        store.StoreAsync([.. folds.Select(fold => ((StreamFold<TState>)fold).Buffer)], cancellationToken);
+        store.StoreAsync(BuffersOf(folds), cancellationToken);
+
+    private static IReadOnlyList<IStateBuffer<TState>> BuffersOf(IReadOnlyList<IStreamFold> folds) =>
+        [.. folds.Select(fold => ((StreamFold<TState>)fold).Buffer)];
 }

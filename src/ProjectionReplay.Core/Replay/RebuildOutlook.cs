@@ -17,9 +17,14 @@ public sealed record RebuildOutlook(
 {
     /// <summary>
     /// Whether the counters hold what the log cannot give back: its events were removed, or have expired. That they count more
-    /// than it has is no proof of that, as counting twice is what a rebuild mends; but where the log expires it is one.
+    /// than it has is no proof of that, as counting twice is what a rebuild mends; but where the log expires it is one, and where
+    /// replays alone have counted more, as they count each event once.
     /// </summary>
-    public bool IsLossy => Rows > 0 && (FirstEvent is not { } first || FirstCounted < first || (LogExpires && Counted > Events));
+    public bool IsLossy => Rows > 0
+        && (FirstEvent is not { } first || FirstCounted < first || Recorded > Events || (LogExpires && Counted > Events));
+
+    /// <summary>What replays have added of the sum, each event once.</summary>
+    public long Recorded { get; init; }
 
     /// <summary>Both sides, in a sentence.</summary>
     public override string ToString()
@@ -41,5 +46,8 @@ public sealed record RebuildOutlook(
         events,
         firstEvent?.UtcDateTime,
         holdings.FirstLastEvent == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(holdings.FirstLastEvent).UtcDateTime,
-        logExpires);
+        logExpires)
+    {
+        Recorded = holdings.Recorded,
+    };
 }

@@ -75,12 +75,14 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
     {
         var listed = await place.Batch.ListAsync(
             context.Servers.EventLog, context.Selection, context.Faults, cancellationToken).ConfigureAwait(false);
+        context.Tally.Load(place.Batch.AggregateCount, listed.Count);
         if (!context.IsResuming || listed.Count == 0) return listed;
         var completed = await context.Faults.CallAsync(
             Server.Redis,
             "Reading the completed set",
             token => context.Markers.FindCompletedAsync(listed.ConvertAll(aggregate => (RedisValue)aggregate.KeyUtf8), token),
             cancellationToken).ConfigureAwait(false);
+        context.Tally.Complete(completed.Count(isCompleted => isCompleted));
         return [.. listed.Where((_, index) => !completed[index])];
     }
 
@@ -114,6 +116,7 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
         if (place.Ahead is { } ahead)
         {
             await _folds.ReadAsync(ahead, place.Index, cancellationToken).ConfigureAwait(false);
+            context.Tally.Load(place.Batch.AggregateCount, Count);
         }
         else
         {
@@ -144,9 +147,33 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
                     CultureInfo.InvariantCulture,
                     $"Batch {number}: {count:N0} aggregates got events since they were read; they were folded again."));
             }
+
+            if (context.HasHistory) await LeavePoorerAloneAsync(cancellationToken).ConfigureAwait(false);
         }
 
         await context.PauseAsync(number, DelicateMoment.AfterLateEvents, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Gives those aggregates back whose stored rows know of events that the log has lost. Not before: what live handlers fold
+    /// stands in the log, but may have come to it after the load, so that a row would look richer than it is. As nothing has a
+    /// cutoff yet they have skipped nothing.
+    /// </summary>
+    private async Task LeavePoorerAloneAsync(CancellationToken cancellationToken)
+    {
+        var poorer = await _folds.FindPoorerAsync(cancellationToken).ConfigureAwait(false);
+        if (poorer.Count == 0) return;
+        await context.Faults.CallAsync(
+            Server.Redis,
+            "Removing markers",
+            token => context.Markers.RemoveAsync(poorer.Select(aggregate => (RedisValue)aggregate.KeyUtf8), token),
+            cancellationToken).ConfigureAwait(false);
+        context.Tally.KeepRows(poorer.Count, poorer[0].ToKey());
+        const int Most = 1_000;
+        context.Reporter.Verbose(
+            $"Batch {number}: left as they are: {string.Join(", ", poorer.Take(Most).Select(aggregate => aggregate.ToKey().AggregateId))}"
+                + $"{(poorer.Count > Most ? " and more" : "")}.");
+        _folds.Forget(poorer);
     }
 
     private async Task<List<BatchAggregate>> SetReplayedAsideAsync(List<BatchAggregate> listed, CancellationToken cancellationToken)
@@ -159,6 +186,7 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
         if (accounted.Count == 0) return listed;
 
         context.Reporter.Warn(AlreadyCounted);
+        context.Tally.Account(accounted.Count);
         return [.. listed.Where(aggregate => !accounted.ContainsKey(aggregate.ToKey()))];
     }
 
@@ -205,6 +233,7 @@ internal sealed class ReplayBatch(BatchContext context, BatchPlace place, int nu
                     [.. settled.Where(aggregate => aggregate.Cutoff is not null).Select(aggregate => aggregate.KeyUtf8)],
                     token).ConfigureAwait(false);
                 count += settled.Count - gone.Count;
+                context.Tally.Lose(gone.Count);
             },
             cancellationToken).ConfigureAwait(false);
         await report.StepAsync("unmark-batch", entry => entry with { Count = count }, cancellationToken).ConfigureAwait(false);

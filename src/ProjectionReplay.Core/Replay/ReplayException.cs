@@ -6,9 +6,9 @@ namespace ProjectionReplay.Replay;
 /// </summary>
 public sealed class ReplayException : Exception
 {
-    /// <summary>Creates the exception.</summary>
+    /// <summary>Creates the exception. Names of others in the message cannot steer a terminal.</summary>
     public ReplayException(ReplayError error, string message, Exception? innerException = null)
-        : base(message, innerException) => Error = error;
+        : base(SafeText.Show(message), innerException) => Error = error;
 
     /// <summary>The kind of failure: a stable name that scripts may rely on.</summary>
     public ReplayError Error { get; }
@@ -103,4 +103,7 @@ public enum ReplayError
 
     /// <summary>Rows that earlier replays had stored are gone, so that going on would leave them out.</summary>
     RowsMissing,
+
+    /// <summary>The replica of ClickHouse that answers lacks events that others have.</summary>
+    ReplicaBehind,
 }

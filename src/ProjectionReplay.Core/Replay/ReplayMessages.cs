@@ -10,19 +10,35 @@ public abstract record ReplayMessage;
 public sealed record ReplayLogMessage(ReplayLogEntry Entry) : ReplayMessage;
 
 /// <summary>Something that the operator should know though the run goes on.</summary>
-public sealed record ReplayWarningMessage(string Text) : ReplayMessage;
+public sealed record ReplayWarningMessage(string Text) : ReplayMessage
+{
+    /// <summary>A sentence or more; names of others in it cannot steer a terminal.</summary>
+    public string Text { get; init; } = SafeText.Show(Text);
+}
 
 /// <summary>Something about a plan that the operator should know before it is run, and that may well be as it should.</summary>
-public sealed record ReplayNoteMessage(string Text) : ReplayMessage;
+public sealed record ReplayNoteMessage(string Text) : ReplayMessage
+{
+    /// <summary>A sentence or more; names of others in it cannot steer a terminal.</summary>
+    public string Text { get; init; } = SafeText.Show(Text);
+}
 
 /// <summary>An object that was asked for, found on the way.</summary>
 public sealed record ReplayFindingMessage(object Finding) : ReplayMessage;
 
 /// <summary>What the engine is doing, for those who ask.</summary>
-public sealed record ReplayVerboseMessage(string Text) : ReplayMessage;
+public sealed record ReplayVerboseMessage(string Text) : ReplayMessage
+{
+    /// <summary>A sentence or more; names of others in it cannot steer a terminal.</summary>
+    public string Text { get; init; } = SafeText.Show(Text);
+}
 
 /// <summary>How long each phase takes and how the work is cut, for those who look for what is slow.</summary>
-public sealed record ReplayDebugMessage(string Text) : ReplayMessage;
+public sealed record ReplayDebugMessage(string Text) : ReplayMessage
+{
+    /// <summary>A sentence or more; names of others in it cannot steer a terminal.</summary>
+    public string Text { get; init; } = SafeText.Show(Text);
+}
 
 /// <summary>
 /// What the engine says on its way to the caller: messages in order, and progress of which only the latest counts.

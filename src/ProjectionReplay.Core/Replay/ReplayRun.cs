@@ -3,7 +3,6 @@ using ProjectionReplay.Coordination;
 using ProjectionReplay.Events;
 using ProjectionReplay.Logging;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Stores;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Replay;
@@ -23,6 +22,7 @@ public sealed class ReplayRun : IAsyncDisposable
     private readonly TimeProvider _timeProvider;
     private readonly FaultPolicy _faults;
     private readonly RunFailures _failures;
+    private readonly TargetGuard? _target;
 
     internal ReplayRun(
         ReplayPlan plan,
@@ -46,6 +46,7 @@ public sealed class ReplayRun : IAsyncDisposable
         _timeProvider = timeProvider;
         _faults = new FaultPolicy(messages, timeProvider, RetriesToRun);
         _failures = new RunFailures(request);
+        _target = projection is null ? null : new TargetGuard(request, projection, _faults, _failures);
     }
 
     /// <summary>What the run is going to do.</summary>
@@ -131,7 +132,7 @@ public sealed class ReplayRun : IAsyncDisposable
             if (!_request.AllowsLoss)
             {
                 var completedBefore = previousRun == PreviousRunAction.Resume ? completed : 0;
-                await RefuseChangedTargetAsync(completedBefore, cancellationToken).ConfigureAwait(false);
+                await _target!.RefuseChangedAsync(completedBefore, cancellationToken).ConfigureAwait(false);
             }
         }
 
@@ -172,7 +173,7 @@ public sealed class ReplayRun : IAsyncDisposable
                 string.Create(
                     CultureInfo.InvariantCulture,
                     $"Cleaned up: nothing is marked, and the record of {forgotten:N0} completed aggregates is removed."));
-            if (!_request.IsRebuild) await WarnOfLiveCountsAsync(reporter, cancellationToken).ConfigureAwait(false);
+            if (!_request.IsRebuild) await _target!.WarnAsync(reporter, cancellationToken).ConfigureAwait(false);
             await reporter.StepAsync(
                 "complete",
                 entry => entry with
@@ -180,8 +181,14 @@ public sealed class ReplayRun : IAsyncDisposable
                     AggregatesReplayed = replayed,
                     TotalEvents = reporter.EventsProcessed,
                     DurationSec = Math.Round(_timeProvider.GetElapsedTime(started).TotalSeconds, 3),
+                    Planned = context.Tally.Planned,
+                    SetAside = context.Tally.SetAside,
+                    Born = context.Tally.Born,
+                    Gone = context.Tally.Gone,
                     Message = string.Create(
-                        CultureInfo.InvariantCulture, $"Replayed {replayed:N0} aggregates, {reporter.EventsProcessed:N0} events."),
+                        CultureInfo.InvariantCulture,
+                        $"Replayed {replayed:N0} aggregates, {reporter.EventsProcessed:N0} events."
+                            + $"{context.Tally.Describe(context.IsResuming)}"),
                 },
                 cancellationToken).ConfigureAwait(false);
         }
@@ -332,55 +339,6 @@ public sealed class ReplayRun : IAsyncDisposable
         if (isRebuilding) throw _failures.RebuildInterrupted();
     }
 
-    /// <summary>
-    /// What earlier replays have stored is left as it is: that must be there, and in counters nothing else.
-    /// </summary>
-    private async Task RefuseChangedTargetAsync(long completedBefore, CancellationToken cancellationToken)
-    {
-        if (await FindHoldingsAsync(cancellationToken).ConfigureAwait(false) is { } holdings)
-        {
-            if (holdings.Counted < holdings.Recorded) throw _failures.CountsMissing(holdings);
-            if (holdings.Counted > holdings.Recorded) throw _failures.CountersUnexplained(holdings);
-        }
-
-        if (completedBefore == 0 || _request.Projection.Definition.ReplaySafety != ReplaySafety.LatestRow) return;
-        var rows = await _faults.CallAsync(
-            StoreServer,
-            "Counting what is stored",
-            token => _projection!.CountRowsAsync(Plan.TenantId, token),
-            cancellationToken).ConfigureAwait(false);
-
-        // Not each aggregate needs have a row, and scans of Redis may count a few twice.
-        if (rows < (completedBefore + 1) / 2) throw _failures.RowsMissing(rows.Value, completedBefore);
-    }
-
-    /// <summary>All is done by now: what cannot be asked any more is no failure of the run.</summary>
-    private async Task WarnOfLiveCountsAsync(RunReporter reporter, CancellationToken cancellationToken)
-    {
-        try
-        {
-            if (await FindHoldingsAsync(cancellationToken).ConfigureAwait(false) is not { } counted) return;
-            if (counted.Counted <= counted.Recorded) return;
-            reporter.Warn(string.Create(
-                CultureInfo.InvariantCulture,
-                $"The counters of tenant '{Plan.TenantId}' hold {counted.Counted - counted.Recorded:N0} events "
-                    + $"beside those of replays: live handlers are at work on them, and may have counted some "
-                    + $"that this replay has counted as well. Only -Rebuild is exact beside live handlers."));
-        }
-        catch (ReplayException exception)
-        {
-            reporter.Warn($"Whether live handlers have counted meanwhile is not known: {exception.Message}");
-        }
-    }
-
-    /// <summary>What the tenant's counters hold; null for rows that are overwritten, and where the store does not know.</summary>
-    private async Task<CounterHoldings?> FindHoldingsAsync(CancellationToken cancellationToken) =>
-        _request.Projection.Definition.ReplaySafety != ReplaySafety.Increment ? null : await _faults.CallAsync(
-            StoreServer,
-            "Counting what is stored",
-            token => _projection!.FindHoldingsAsync(Plan.TenantId, token),
-            cancellationToken).ConfigureAwait(false);
-
     private async Task<int> ReplayBatchesAsync(
         DiscoveredAggregates discovery, BatchContext context, RunStop stop)
     {
@@ -396,11 +354,23 @@ public sealed class ReplayRun : IAsyncDisposable
             Selection = selection,
             ReadsAhead = !isAnyDone && (selection.IsWhole || selection.IsSparse),
             HasDistinctKeys = discovery.HasDistinctKeys,
+            HasHistory = await _target!.HasHistoryAsync(context.Reporter, stop.Token).ConfigureAwait(false),
         };
         var sequence = new BatchSequence(context, discovery.Batches);
         await using (sequence.ConfigureAwait(false))
         {
-            return await new BatchPipeline(context, sequence, _failures, stop).RunAsync().ConfigureAwait(false);
+            try
+            {
+                return await new BatchPipeline(context, sequence, _failures, stop).RunAsync().ConfigureAwait(false);
+            }
+            finally
+            {
+                // Of a run that fails too: the one that goes on leaves out what this one has completed.
+                foreach (var warning in context.Tally.Warnings(context.Definition.Table, _projection!.VersionColumn))
+                {
+                    context.Reporter.Warn(warning);
+                }
+            }
         }
     }
 

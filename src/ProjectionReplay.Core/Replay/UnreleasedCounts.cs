@@ -72,6 +72,7 @@ internal sealed class UnreleasedCounts(BatchContext context, PreviousRun previou
             ReadsAhead = false,
             IsSettling = true,
             HasDistinctKeys = false,
+            Tally = new RunTally(),
         };
         var sequence = new BatchSequence(settling, discovery.Batches);
         await using (sequence.ConfigureAwait(false))

@@ -57,6 +57,12 @@ public interface IProjectionStore<TState>
         Task.FromResult<CounterHoldings?>(null);
 
     /// <summary>
+    /// The sum of a tenant's counts, as in <see cref="CounterHoldings.Counted"/>, without a look at what replays have added of it,
+    /// which is many entries. Only reads. Null, the default, when the store does not know.
+    /// </summary>
+    Task<long?> SumCountsAsync(string tenantId, CancellationToken cancellationToken) => Task.FromResult<long?>(null);
+
+    /// <summary>
     /// What a tenant's counters hold, all as of one moment. Only reads, and locks nothing. For an
     /// <see cref="Projections.ReplaySafety.Increment"/> store.
     /// </summary>

@@ -43,6 +43,46 @@ public sealed class LatestRowTable<TState>
         return this;
     }
 
+    /// <summary>The columns that tell whether the first events of an aggregate were folded: see <see cref="SetByFirstEvents"/>.</summary>
+    internal IReadOnlyList<string> HistoryColumns { get; private set; } = [];
+
+    /// <summary>The column that a row keeps of the one that it replaces; null when there is none.</summary>
+    internal string? KeptColumn { get; private set; }
+
+    /// <summary>
+    /// Names columns that the first events of an aggregate set, and that no later event takes back: nullable ones, which are
+    /// never null again, and times, which are never later; 1970 counts as none. Where a stored row knows more by them than the
+    /// event log tells, the log has lost the aggregate's first events: a replay leaves that row as it is, and says so, unless the
+    /// loss is allowed.
+    /// </summary>
+    /// <param name="columns">Names of columns that were added before: Nullable, or DateTime64(3).</param>
+    /// <exception cref="ArgumentException">There is no such column, or it is of another type.</exception>
+    public LatestRowTable<TState> SetByFirstEvents(params string[] columns)
+    {
+        foreach (var name in columns)
+        {
+            var isFit = _columns.Exists(
+                column => column.Name == name
+                    && (column.Type == "DateTime64(3)" || column.Type.StartsWith("Nullable(", StringComparison.Ordinal)));
+            if (isFit) continue;
+            throw new ArgumentException($"Table '{Name}' has no column '{name}' that is nullable or a DateTime64(3).", nameof(columns));
+        }
+
+        HistoryColumns = [.. HistoryColumns, .. columns];
+        return this;
+    }
+
+    /// <summary>
+    /// Has a row keep the time that the server once filled in for the row that it replaces. For a column that the table is
+    /// partitioned by: else the new row would lie in another partition, and the old one be kept for ever.
+    /// </summary>
+    /// <param name="column">A DateTime64(3) column with a default, which is not written otherwise.</param>
+    public LatestRowTable<TState> Keeping(string column)
+    {
+        KeptColumn = column;
+        return this;
+    }
+
     /// <summary>Has the operator told <paramref name="message"/>, once a run, when a stored state meets a condition.</summary>
     public LatestRowTable<TState> Warn(Func<TState, bool> when, string message)
     {

@@ -117,6 +117,18 @@ public sealed class PostgresCounterStore<TState>(
     }
 
     /// <inheritdoc/>
+    public async Task<long?> SumCountsAsync(string tenantId, CancellationToken cancellationToken)
+    {
+        var command = dataSource.CreateCommand(
+            $"SELECT coalesce(sum(count), 0)::bigint FROM {_quotedName} WHERE {Sql.Quote(table.TenantColumn)} = $1");
+        await using (command.ConfigureAwait(false))
+        {
+            command.Parameters.Add(Sql.Text(tenantId));
+            return (long?)await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
     public async Task<CounterBaseline> ReadBaselineAsync(string tenantId, CancellationToken cancellationToken)
     {
         var command = dataSource.CreateCommand($"SELECT id, count FROM {_quotedName} WHERE {Sql.Quote(table.TenantColumn)} = $1");

@@ -36,7 +36,8 @@ internal sealed class ReplayLedger(string projection)
         var schema = await FindSchemaAsync(connection, counterTable, cancellationToken).ConfigureAwait(false);
         var table = $"{Sql.Quote(schema)}.{TableName}";
 
-        // Two first runs at once would trip over each other's catalog entries, IF NOT EXISTS or not.
+        // By this collation PostgreSQL 15 finds a tenant's rows by the beginning of their keys; ledgers that are older than this rule
+        // are looked through. Two first runs at once would trip over each other's catalog entries, IF NOT EXISTS or not.
         var batch = new NpgsqlBatch(connection)
         {
             BatchCommands =
@@ -46,7 +47,7 @@ internal sealed class ReplayLedger(string projection)
                     CREATE TABLE IF NOT EXISTS {table}
                     (
                         projection text NOT NULL,
-                        aggregate_key text NOT NULL,
+                        aggregate_key text COLLATE "C" NOT NULL,
                         cutoff_event_id text NOT NULL,
                         contribution jsonb NOT NULL,
                         replayed_at timestamptz NOT NULL DEFAULT now(),

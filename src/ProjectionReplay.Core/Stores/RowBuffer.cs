@@ -1,4 +1,4 @@
-using ProjectionReplay.ClickHouse;
+using ProjectionReplay.Events;
 
 namespace ProjectionReplay.Stores;
 
@@ -11,11 +11,11 @@ internal sealed class RowBuffer<TState>(LatestRowTable<TState> table) : IStateBu
 {
     private readonly LatestRowTable<TState>.Column[] _columns = [.. table.Columns];
     private readonly LatestRowTable<TState>.Caution[] _allCautions = [.. table.Cautions];
-    private readonly Dictionary<long, RowBinaryWriter> _weeks = [];
+    private readonly Dictionary<long, PlacedRows> _weeks = [];
     private readonly HashSet<string> _cautions = new(StringComparer.Ordinal);
 
     /// <summary>The rows, by the week of their partition; all in one when the table has none.</summary>
-    public IReadOnlyDictionary<long, RowBinaryWriter> Weeks => _weeks;
+    public IReadOnlyDictionary<long, PlacedRows> Weeks => _weeks;
 
     /// <summary>What the operator is to be told of the states.</summary>
     public IEnumerable<string> Cautions => _cautions;
@@ -23,12 +23,19 @@ internal sealed class RowBuffer<TState>(LatestRowTable<TState> table) : IStateBu
     public void Add(in ProjectedState<TState> state, ReadOnlySpan<byte> lastEventId)
     {
         var week = table.PartitionTime is { } time ? PartitionGroups.WeekOf(time(state)) : 0;
-        if (!_weeks.TryGetValue(week, out var rows)) _weeks.Add(week, rows = new RowBinaryWriter());
-        foreach (var column in _columns) column.Write(state, rows);
+        if (!_weeks.TryGetValue(week, out var rows)) _weeks.Add(week, rows = new PlacedRows());
+        var writer = rows.Begin(new RowOwner(AggregateHash.Of(state.Aggregate), AggregateHash.OfId(state.Aggregate.AggregateId)));
+        foreach (var column in _columns) column.Write(state, writer);
         foreach (var caution in _allCautions)
         {
             if (caution.When(state.State)) _cautions.Add(caution.Message);
         }
+    }
+
+    /// <summary>Takes out the rows of some aggregates.</summary>
+    public void Remove(IReadOnlySet<ulong> aggregates)
+    {
+        foreach (var rows in _weeks.Values) rows.Remove(aggregates);
     }
 
     public void Dispose()

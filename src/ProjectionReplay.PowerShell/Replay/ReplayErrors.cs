@@ -35,7 +35,7 @@ internal static class ReplayErrors
         ReplayError.PreviousRunFound or ReplayError.RebuildInterrupted => ErrorCategory.ResourceExists,
         ReplayError.RebuildNotPossible or ReplayError.ComparisonNotPossible => ErrorCategory.InvalidOperation,
         ReplayError.ReplayLocked or ReplayError.ReplayInProgress => ErrorCategory.ResourceBusy,
-        ReplayError.DrainTimeout => ErrorCategory.OperationTimeout,
+        ReplayError.DrainTimeout or ReplayError.ReplicaBehind => ErrorCategory.OperationTimeout,
         ReplayError.LogUnavailable => ErrorCategory.OpenError,
         _ => ErrorCategory.NotSpecified,
     };

@@ -29,6 +29,7 @@ public sealed class AnswerFaultTests(TestServers servers) : IClassFixture<TestSe
     private enum Work
     {
         ReplayOfRows,
+        ReplayOverHistory,
         ReplayOfCounters,
         Rebuild,
         DryRun,
@@ -51,7 +52,7 @@ public sealed class AnswerFaultTests(TestServers servers) : IClassFixture<TestSe
             var plan = random.Next(2) == 0
                 ? new AnswerPlan(kind, AfterRows: random.Next(Evaluations * 3))
                 : new AnswerPlan(kind, AfterBytes: random.Next(random.Next(3) == 0 ? 20_000 : 400));
-            var (query, isLasting) = (random.Next(24), random.Next(3) == 0);
+            var (query, isLasting) = (random.Next(30), random.Next(3) == 0);
             var story = string.Create(
                 CultureInfo.InvariantCulture,
                 $"REPLAY_TEST_SEED={seed}, case {i}: {work}, {plan}, query {query}{(isLasting ? " and all after it" : "")}");
@@ -87,6 +88,9 @@ public sealed class AnswerFaultTests(TestServers servers) : IClassFixture<TestSe
                 Assert.True(compared.Differences.Count == 0, $"{story}: found {string.Join("; ", compared.Differences)}");
                 ShouldBeNamed(compared.Exception, story);
                 break;
+            case Work.ReplayOverHistory:
+                await TryReplayOverHistoryAsync(hostile, tenant, story);
+                break;
             default:
                 await TryReplayAsync(work, hostile, tenant, story);
                 break;
@@ -111,6 +115,39 @@ public sealed class AnswerFaultTests(TestServers servers) : IClassFixture<TestSe
 
         await oracle.AssertStoredAsync($"{story}: {outcome.Exception?.Message ?? "complete"}");
         await oracle.AssertNothingLeftAsync(story);
+    }
+
+    /// <summary>The first events of one aggregate have expired, and its row knows of them.</summary>
+    private async Task TryReplayOverHistoryAsync(HostileClickHouse hostile, TestTenant tenant, string story)
+    {
+        tenant.AddRaw(
+            "evaluation",
+            "e0005x",
+            "lw.evaluation.completed",
+            TestTenant.Start.AddDays(1),
+            """{"evaluationId":"e0005x","status":"error"}""");
+        await tenant.AppendAsync();
+        await servers.ExecuteAsync($"""
+            INSERT INTO evaluation_states (TenantId, EvaluationId, EvaluatorName, ScheduledAt)
+            VALUES ('{tenant.Id}', 'e0005x', 'kept', '2025-01-01 00:00:00'), ('{tenant.Id}', 'e0006', 'stale', NULL)
+            """);
+        var outcome = await RunAsync(Rows, tenant, hostile);
+        ShouldBeNamed(outcome.Exception, story);
+        if (outcome.Exception is not null)
+        {
+            Assert.True((await tenant.MarkersAsync("evaluationState")).Count == 0, $"{story}: markers are left");
+            hostile.Judge = _ => null;
+            outcome = await RunAsync(Rows, tenant, hostile, previousRun: PreviousRunAction.Resume);
+            Assert.True(outcome.Exception is null, $"{story}: the next run failed as well: {outcome.Exception}");
+        }
+
+        var rows = await tenant.EvaluationsAsync();
+        Assert.True(rows.Count == Evaluations + 1, $"{story}: {rows.Count} rows");
+        Assert.True(rows["e0005x"].GetProperty("EvaluatorName").GetString() == "kept", $"{story}: a row was blanked");
+        Assert.All(
+            rows.Values.Where(row => row.GetProperty("EvaluationId").GetString() != "e0005x"),
+            row => Assert.True(row.GetProperty("Status").GetString() == "processed", $"{story}: {row}"));
+        Assert.True(outcome.Last.SetAside == 1, $"{story}: {outcome.Last.SetAside} set aside");
     }
 
     private Task<ReplayOutcome> RunAsync(

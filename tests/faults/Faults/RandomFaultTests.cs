@@ -61,7 +61,8 @@ public sealed class RandomFaultTests(TestServers servers) : IClassFixture<TestSe
         using var cancellation = new CancellationTokenSource();
         var options = new ReplayOptions
         {
-            LockExpiry = TimeSpan.FromSeconds(3),
+            // A lost request of the lock's renewal takes the client a few seconds to notice.
+            LockExpiry = TimeSpan.FromSeconds(20),
             Probe = (boundary, _) =>
             {
                 if (boundary != at) return ValueTask.CompletedTask;

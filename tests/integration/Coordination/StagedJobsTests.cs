@@ -1,5 +1,6 @@
 using System.Text;
 using ProjectionReplay.Servers;
+using StackExchange.Redis;
 
 namespace ProjectionReplay.Coordination;
 
@@ -63,6 +64,26 @@ public sealed class StagedJobsTests(TestServers servers) : IClassFixture<TestSer
             var found = await jobs.SnapshotAsync(Names(name, 20_000), TestContext.Current.CancellationToken);
             return found.Select(snapshot => Encoding.UTF8.GetString(snapshot.Key.Span));
         }
+    }
+
+    [Fact]
+    public async Task A_job_that_was_put_behind_those_that_are_waited_for_was_tried()
+    {
+        await using var redis = await ConnectAsync();
+        var jobs = new StagedJobs(redis, _queueName, TimeProvider.System);
+        await servers.Redis.SortedSetAddAsync(Key(1, "jobs"), [new("a", 1), new("b", 2)]);
+        var found = await jobs.SnapshotAsync(Names("e", 3), TestContext.Current.CancellationToken);
+        await servers.Redis.SortedSetAddAsync(Key(1, "jobs"), [.. Enumerable.Range(3, 50).Select(at => new SortedSetEntry($"j{at}", at))]);
+        await servers.Redis.SortedSetRemoveAsync(Key(1, "jobs"), "a");
+
+        var (stuck, anyTried) = await jobs.WaitAsync(found, TimeSpan.Zero, TestContext.Current.CancellationToken);
+
+        Assert.True(anyTried);
+        var group = Assert.Single(stuck);
+        Assert.Equal(("b", 2d), (group.Jobs.Keys.Single().ToString(), group.LastScore));
+        await servers.Redis.SortedSetAddAsync(Key(1, "jobs"), "b", 60);
+        Assert.Empty((await jobs.WaitAsync(found, TimeSpan.Zero, TestContext.Current.CancellationToken)).Stuck);
+        await servers.Redis.KeyDeleteAsync(Key(1, "jobs"));
     }
 
     private static IEnumerable<ReadOnlyMemory<byte>> Names(string name, int count) =>

@@ -29,7 +29,7 @@ public sealed class ReplayLogTests(TestServers servers) : IClassFixture<TestServ
                 "start: projection since args", "discover: aggregateCount tenantCount", "mark-batch: tenant count",
                 "drain-batch: tenant count durationMs", "cutoff-batch: tenant count withEvents",
                 "replay-batch: tenant count eventsProcessed durationMs", "unmark-batch: tenant count",
-                "complete: aggregatesReplayed totalEvents durationSec",
+                "complete: aggregatesReplayed totalEvents durationSec planned setAside born gone",
             ],
             lines.Select(
                 line => $"{line.GetProperty("step")}: {string.Join(' ', line.EnumerateObject().Skip(2).Select(field => field.Name))}"));

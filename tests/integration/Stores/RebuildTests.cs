@@ -35,6 +35,7 @@ public sealed class RebuildTests(TestServers servers) : IClassFixture<TestServer
     [InlineData("TenantId = '{0}'", false)]
     [InlineData("TenantId = '{0}' AND EventTimestamp < 1768089600000", false)]
     [InlineData("TenantId = '{0}' AND AggregateId = 'e0003'", true)]
+    [InlineData("TenantId = '{0}' AND AggregateId = 'e0003'", false)]
     public async Task Counters_that_the_log_cannot_give_back_are_kept_unless_they_may_be_lost(string gone, bool expires)
     {
         var tenant = new TestTenant(servers).AddEvaluations(5);

@@ -103,8 +103,14 @@ internal sealed class HostileClickHouse : IAsyncDisposable
     /// <summary>Longer URLs are refused, as by nginx.</summary>
     public int LongestUrl { get; set; } = int.MaxValue;
 
+    /// <summary>Makes another query of one, such as one of a table that stands for another; the server is asked that.</summary>
+    public Func<string, string> Rewrite { get; set; } = query => query;
+
     /// <summary>The queries that came, in their order.</summary>
     public ConcurrentQueue<string> Queries { get; } = new();
+
+    /// <summary>What was asked for, in the order of the queries.</summary>
+    public ConcurrentQueue<string> Urls { get; } = new();
 
     /// <summary>How many answers went wrong.</summary>
     public int Strikes => _strikes;
@@ -153,6 +159,10 @@ internal sealed class HostileClickHouse : IAsyncDisposable
         }
 
         Queries.Enqueue(text);
+        Urls.Enqueue(target);
+        var latin1 = Encoding.Latin1.GetString(body);
+        var rewritten = Rewrite(latin1);
+        if (!ReferenceEquals(rewritten, latin1)) body = Encoding.Latin1.GetBytes(rewritten);
         var plan = Judge(text);
         if (plan?.AfterRows is { } rows) body = WithLimit(body, rows);
         foreach (var (name, value) in Profile.Where(setting => !context.Request.Query.ContainsKey(setting.Key)))

@@ -164,7 +164,7 @@ public sealed class ReplayConnectionsTests : IDisposable
     }
 
     [Fact]
-    public void So_is_one_that_the_user_may_not_read()
+    public void So_is_one_that_the_user_may_not_read_where_that_is_not_root()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess, "Whoever runs this may read everything.");
         WriteDotEnv("REDIS_URL=redis://h");

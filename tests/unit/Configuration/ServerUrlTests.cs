@@ -125,6 +125,19 @@ public sealed class ServerUrlTests
         Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("http://u:secret@ss/tail@host:8123/db")]
+    [InlineData("http://u:secret@s?tail=x@host:8123/db")]
+    [InlineData("http://u:secret@s#tail@host:8123/db")]
+    public void A_password_that_looks_like_a_host_is_refused_and_not_told(string url)
+    {
+        var error = Assert.Throws<ReplayException>(() => ServerUrl.Parse(url, "CLICKHOUSE_URL", "http"));
+
+        Assert.Contains("an unescaped '@'", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("tail", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Postgres_options_and_encryption_mean_what_they_mean_to_libpq()
     {

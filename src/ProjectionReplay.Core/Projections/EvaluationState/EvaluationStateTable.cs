@@ -28,7 +28,8 @@ internal static class EvaluationStateTable
         .NullableDateTime64("ScheduledAt", row => row.State.ScheduledAt)
         .NullableDateTime64("StartedAt", row => row.State.StartedAt)
         .NullableDateTime64("CompletedAt", row => row.State.CompletedAt)
-        .Utf8String("LastProcessedEventId", RowId);
+        .Utf8String("LastProcessedEventId", RowId)
+        .SetByFirstEvents("ScheduledAt", "StartedAt", "CompletedAt");
 
     /// <summary>Two columns hold it, and it costs a hash: it is made once, from the final state.</summary>
     private static ReadOnlySpan<byte> RowId(in ProjectedState<Evaluation> row)

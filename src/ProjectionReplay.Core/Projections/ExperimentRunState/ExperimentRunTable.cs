@@ -2,7 +2,7 @@ using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Projections.ExperimentRunState;
 
-/// <summary>How a run's state becomes a row. <c>CreatedAt</c> and <c>UpdatedAt</c> are the server's to fill.</summary>
+/// <summary>How a run's state becomes a row. <c>CreatedAt</c>, once, and <c>UpdatedAt</c> are the server's to fill.</summary>
 internal static class ExperimentRunTable
 {
     /// <summary>The projection's version, which each row carries.</summary>
@@ -32,6 +32,8 @@ internal static class ExperimentRunTable
         .UInt32("ScoreCount", row => row.State.ScoreCount)
         .UInt32("PassedCount", row => row.State.PassedCount)
         .UInt32("PassFailCount", row => row.State.PassFailCount)
+        .SetByFirstEvents("StartedAt")
+        .Keeping("CreatedAt")
         .Warn(
             state => StorableValue.IsFractional(state.TotalDurationMs) || StorableValue.IsFractional(state.Total),
             "Some experiment runs come to a fraction in TotalDurationMs or Total, which are integer columns of experiment_runs. "

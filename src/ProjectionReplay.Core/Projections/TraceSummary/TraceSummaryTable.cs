@@ -39,6 +39,7 @@ internal static class TraceSummaryTable
         .Bool("OutputFromRootSpan", row => row.State.OutputFromRootSpan)
         .Int64("OutputSpanEndTimeMs", row => EndTime(row))
         .PartitionedByWeekOf(row => row.State.CreatedAt)
+        .SetByFirstEvents("CreatedAt")
         .Warn(
             state => StorableValue.IsFractional(state.TotalPromptTokenCount) || StorableValue.IsFractional(state.TotalCompletionTokenCount),
             "Some traces come to a fraction in TotalPromptTokenCount or TotalCompletionTokenCount, "

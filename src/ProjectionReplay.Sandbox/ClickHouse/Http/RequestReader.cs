@@ -1,7 +1,8 @@
 using System.IO.Compression;
+using System.Text;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Net.Http.Headers;
 using ZstdSharp;
 
 namespace ProjectionReplay.Sandbox.ClickHouse.Http;
@@ -9,14 +10,6 @@ namespace ProjectionReplay.Sandbox.ClickHouse.Http;
 /// <summary>Reads URL, headers and form fields into a <see cref="ClickHouseRequest"/>.</summary>
 internal static class RequestReader
 {
-    private static readonly FormOptions s_formOptions = new()
-    {
-        ValueLengthLimit = int.MaxValue,
-        MultipartBodyLengthLimit = long.MaxValue,
-        ValueCountLimit = 100_000,
-        BufferBodyLengthLimit = long.MaxValue,
-    };
-
     /// <summary>Reads everything but a raw body. Form fields, which hold the query's text, are read whole.</summary>
     public static async Task<ClickHouseRequest> ReadAsync(HttpContext context)
     {
@@ -33,11 +26,24 @@ internal static class RequestReader
         // Only multipart is a form here: curl -d sends a form content type with plain SQL.
         if (http.ContentType?.StartsWith("multipart/form-data", StringComparison.OrdinalIgnoreCase) == true)
         {
-            var form = await new FormFeature(http, s_formOptions).ReadFormAsync(context.RequestAborted);
-            foreach (var (name, values) in form)
-                request.Apply(name, values[^1] ?? "");
+            await ReadFormAsync(request, http, context.RequestAborted);
         }
         return request;
+    }
+
+    /// <summary>Not as the framework reads a form: for it a and A are one, and a byte order mark is not part of the text.</summary>
+    private static async Task ReadFormAsync(ClickHouseRequest request, HttpRequest http, CancellationToken cancellationToken)
+    {
+        var boundary = HeaderUtilities.RemoveQuotes(MediaTypeHeaderValue.Parse(http.ContentType).Boundary).ToString();
+        var reader = new MultipartReader(boundary, http.Body);
+        while (await reader.ReadNextSectionAsync(cancellationToken) is { } section)
+        {
+            if (section.GetContentDispositionHeader() is not { } disposition || !disposition.IsFormDisposition()) continue;
+            using var value = new MemoryStream();
+            await section.Body.CopyToAsync(value, cancellationToken);
+            var name = HeaderUtilities.RemoveQuotes(disposition.Name).ToString();
+            request.Apply(name, Encoding.UTF8.GetString(value.GetBuffer(), 0, (int)value.Length));
+        }
     }
 
     private static void ApplyHeaders(ClickHouseRequest request, IHeaderDictionary headers)
