@@ -131,9 +131,9 @@ internal sealed class ClickHouseEventLog(ClickHouseDatabase database)
             WHERE TenantId = {tenantId:String} AND AggregateType IN {aggregateTypes:Array(String)}
               AND EventType NOT IN {eventTypes:Array(String)}{{InPart(selection)}}
             ORDER BY type
-            LIMIT {{most.ToString(System.Globalization.CultureInfo.InvariantCulture)}}
+            LIMIT {most:UInt64}
             """,
-            [.. Bind(selection)],
+            [.. Bind(selection), new("most", "UInt64", (ulong)most)],
             columns: 1,
             cancellationToken).ConfigureAwait(false);
         return [.. rows.Select(row => row[0])];
