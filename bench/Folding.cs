@@ -3,6 +3,7 @@ using ClickHouse.Driver.ADO;
 using Npgsql;
 using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Events;
+using ProjectionReplay.Folding;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Stores;
 
@@ -67,7 +68,7 @@ internal static class Folding
         // Never connected: nothing is stored.
         using var clickHouse = new ClickHouseDatabase(new ClickHouseClientSettings());
         using var postgres = NpgsqlDataSource.Create("Host=nowhere");
-        var run = projection.OpenRun(new StoreConnections(() => clickHouse, () => postgres));
+        var run = projection.Accept(new RunOpener(new StoreConnections(() => clickHouse, () => postgres)));
         using var fold = run.StartFold();
         var eventId = "0"u8.ToArray();
         for (var i = 0; i < payloads.Count; i++)

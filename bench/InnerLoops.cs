@@ -8,9 +8,9 @@ using ClickHouse.Driver.ADO;
 using Npgsql;
 using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Events;
+using ProjectionReplay.Folding;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.EvaluationState;
-using ProjectionReplay.Replay;
 using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Bench;
@@ -57,7 +57,7 @@ public class InnerLoops : IDisposable
     public void Prepare()
     {
         var projection = ProjectionCatalog.BuiltIn.Get("evaluationState").Projection;
-        _run = projection.OpenRun(new StoreConnections(() => _nowhere, () => _nowhereElse));
+        _run = projection.Accept(new RunOpener(new StoreConnections(() => _nowhere, () => _nowhereElse)));
         using var rows = new RowBinaryWriter();
         for (var i = 0; i < Count; i++)
         {

@@ -4,8 +4,10 @@ using System.Runtime.InteropServices;
 using Npgsql;
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Events;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Reporting;
+using ProjectionReplay.Runs;
 
 namespace ProjectionReplay.Bench;
 

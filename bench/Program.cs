@@ -1,6 +1,6 @@
 using System.Globalization;
 using ProjectionReplay.Bench;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 
 try
 {

@@ -10,8 +10,10 @@ using System.Diagnostics;
 using System.Globalization;
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Events;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Reporting;
+using ProjectionReplay.Runs;
 
 var killAt = ParseBoundary(Environment.GetEnvironmentVariable("REPLAY_KILL_AT"));
 var killAfter = Environment.GetEnvironmentVariable("REPLAY_KILL_AFTER") is { Length: > 0 } delay

@@ -1,4 +1,5 @@
 using System.Text;
+using ProjectionReplay.Postgres;
 using ProjectionReplay.Sandbox.ClickHouse.Sql;
 
 namespace ProjectionReplay.Sandbox.Tests;

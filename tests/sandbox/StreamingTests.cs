@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using ProjectionReplay.Postgres;
 
 namespace ProjectionReplay.Sandbox.Tests;
 

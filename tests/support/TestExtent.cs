@@ -1,4 +1,5 @@
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Planning;
 
 namespace ProjectionReplay;
 

@@ -1,10 +1,8 @@
-using System.Buffers.Binary;
 using System.Globalization;
-using System.Text;
 using ClickHouse.Driver;
 using ClickHouse.Driver.ADO;
 using ClickHouse.Driver.ADO.Parameters;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Tables;
 
 namespace ProjectionReplay.ClickHouse;
@@ -23,7 +21,7 @@ public sealed class ClickHouseDatabase : IDisposable
 
     private const int ReadonlySetting = 164;
 
-    private static readonly ClickHouseQuery s_profile = Texts(QuerySettings.ProfileSql, []);
+    private static readonly ClickHouseQuery s_profile = ShortAnswer.Texts(QuerySettings.ProfileSql, []);
 
     private readonly HttpClient _http;
     private readonly SemaphoreSlim _looking = new(1);
@@ -45,6 +43,9 @@ public sealed class ClickHouseDatabase : IDisposable
             JsonWriteMode = JsonWriteMode.None,
         });
     }
+
+    /// <summary>What ports make their calls with; this class itself tries nothing twice.</summary>
+    internal Retries Retries { get; init; } = new(ClickHouseFaults.Rules, Patience.None);
 
     /// <summary>Runs a query and hands over its answer, to be read row by row as it arrives.</summary>
     /// <param name="sql">A SELECT without FORMAT; values are bound as <c>{name:Type}</c>.</param>
@@ -220,7 +221,7 @@ public sealed class ClickHouseDatabase : IDisposable
                 exception);
         }
 
-        async Task<IReadOnlyList<string[]>> AskAsync() => await ReadTextsAsync(
+        async Task<IReadOnlyList<string[]>> AskAsync() => await ShortAnswer.ReadTextsAsync(
             await SendAsync(s_profile, null, cancellationToken).ConfigureAwait(false), columns: 3, cancellationToken).ConfigureAwait(false);
     }
 
@@ -302,79 +303,16 @@ public sealed class ClickHouseDatabase : IDisposable
     internal async Task<IReadOnlyList<string[]>> QueryTextsAsync(
         string sql, IReadOnlyList<ClickHouseParameter> parameters, int columns, CancellationToken cancellationToken)
     {
-        var reader = await QueryAsync(Texts(sql, parameters), cancellationToken).ConfigureAwait(false);
-        return await ReadTextsAsync(reader, columns, cancellationToken).ConfigureAwait(false);
+        var reader = await QueryAsync(ShortAnswer.Texts(sql, parameters), cancellationToken).ConfigureAwait(false);
+        return await ShortAnswer.ReadTextsAsync(reader, columns, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Reads one row of UInt64 columns: numbers of rows, as a rule.</summary>
     /// <exception cref="AnswerIncompleteException">The answer is not exactly that.</exception>
     internal async Task<ulong[]> QueryNumbersAsync(ClickHouseQuery query, int columns, CancellationToken cancellationToken)
     {
-        var numbers = new ulong[columns];
         var reader = await QueryAsync(query with { IsShort = true }, cancellationToken).ConfigureAwait(false);
-        await using (reader.ConfigureAwait(false))
-        {
-            while (reader.Buffered.Length < columns * sizeof(ulong))
-            {
-                if (!await reader.FillAsync(cancellationToken).ConfigureAwait(false))
-                {
-                    throw new AnswerIncompleteException("ClickHouse answered a count with nothing.");
-                }
-            }
-
-            for (var i = 0; i < columns; i++)
-            {
-                numbers[i] = BinaryPrimitives.ReadUInt64LittleEndian(reader.Buffered[(i * sizeof(ulong))..]);
-            }
-
-            reader.Advance(columns * sizeof(ulong));
-            await reader.EndAsync(cancellationToken).ConfigureAwait(false);
-        }
-
-        return numbers;
-    }
-
-    /// <summary>All rows as one, so that whatever cuts an answer off leaves all of them or none.</summary>
-    private static ClickHouseQuery Texts(string sql, IReadOnlyList<ClickHouseParameter> parameters) =>
-        new($"SELECT groupArray(array(*)) FROM (\n{sql}\n)", parameters) { IsShort = true };
-
-    private static async Task<IReadOnlyList<string[]>> ReadTextsAsync(
-        RowBinaryReader reader, int columns, CancellationToken cancellationToken)
-    {
-        await using (reader.ConfigureAwait(false))
-        {
-            while (await reader.FillAsync(cancellationToken).ConfigureAwait(false))
-            {
-                if (!TryReadRows(reader, columns, out var rows)) continue;
-                await reader.EndAsync(cancellationToken).ConfigureAwait(false);
-                return rows;
-            }
-        }
-
-        throw new AnswerIncompleteException("ClickHouse answered with nothing.");
-    }
-
-    private static bool TryReadRows(RowBinaryReader reader, int columns, out List<string[]> rows)
-    {
-        rows = [];
-        var cursor = new RowBinaryCursor(reader.Buffered);
-        if (!cursor.TryReadVarUInt(out var count)) return false;
-        for (; count > 0; count--)
-        {
-            if (!cursor.TryReadVarUInt(out var length)) return false;
-            if (length != (ulong)columns) throw new AnswerIncompleteException("ClickHouse broke off its answer.");
-            var row = new string[columns];
-            for (var column = 0; column < columns; column++)
-            {
-                if (!cursor.TryReadString(out var text)) return false;
-                row[column] = Encoding.UTF8.GetString(text);
-            }
-
-            rows.Add(row);
-        }
-
-        reader.Advance(cursor.Position);
-        return true;
+        return await ShortAnswer.ReadNumbersAsync(reader, columns, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>An identifier, quoted.</summary>
@@ -384,47 +322,4 @@ public sealed class ClickHouseDatabase : IDisposable
     /// <summary>Text as a literal: for what comes from the server or from this program, never for what an operator gives.</summary>
     internal static string Literal(string text) =>
         "'" + text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal) + "'";
-}
-
-/// <summary>A value bound to a query.</summary>
-/// <param name="Name">The name in <c>{name:Type}</c>.</param>
-/// <param name="Type">The ClickHouse type.</param>
-/// <param name="Value">The value.</param>
-public readonly record struct ClickHouseParameter(string Name, string Type, object Value);
-
-/// <summary>An insert.</summary>
-/// <param name="Table">The table, unquoted.</param>
-/// <param name="Columns">The columns with the types that the values are written as.</param>
-internal sealed record ClickHouseInsert(string Table, IReadOnlyList<(string Name, string Type)> Columns)
-{
-    /// <summary>Whether the table's own types may differ, so that the server has to convert the values.</summary>
-    public bool IsConverted { get; init; }
-
-    /// <summary>Whether it touches more partitions than a server allows unless it is told.</summary>
-    public bool HasManyPartitions { get; init; }
-
-    /// <summary>Whether a server refused an insert because it does. It would refuse it the next time too.</summary>
-    public static bool IsRefusedForPartitions(ClickHouseServerException exception)
-    {
-        const int TooManyParts = 252;
-        return exception.ErrorCode == TooManyParts
-            && exception.Message.Contains("partitions for single INSERT", StringComparison.Ordinal);
-    }
-}
-
-/// <summary>A query, and how it is asked.</summary>
-/// <param name="Sql">A SELECT without SETTINGS and FORMAT; values are bound as <c>{name:Type}</c>.</param>
-/// <param name="Parameters">The values, each with its ClickHouse type.</param>
-internal sealed record ClickHouseQuery(string Sql, IReadOnlyList<ClickHouseParameter> Parameters)
-{
-    /// <summary>Settings, as SQL, that make it fast, and no difference to its answer: a user may not be allowed to send them.</summary>
-    public string? Hints { get; init; }
-
-    /// <summary>Rows that the server sends at a time, or null for its own choice.</summary>
-    public int? MaxBlockRows { get; init; }
-
-    /// <summary>
-    /// Whether the answer is so short that the server may keep it until it is done, so that it comes whole or not at all.
-    /// </summary>
-    public bool IsShort { get; init; }
 }

@@ -1,6 +1,6 @@
 using System.Globalization;
 using ClickHouse.Driver;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 
 namespace ProjectionReplay.ClickHouse;
 

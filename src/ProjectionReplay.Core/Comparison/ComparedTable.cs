@@ -1,6 +1,6 @@
 using System.Text;
 using ProjectionReplay.ClickHouse;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 
 namespace ProjectionReplay.Comparison;
 

@@ -1,6 +1,7 @@
 using ProjectionReplay.Events;
+using ProjectionReplay.Folding;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Reporting;
 
 namespace ProjectionReplay.Comparison;
 
@@ -9,7 +10,6 @@ internal sealed record ComparisonContext(
     ComparisonRequest Request,
     EventSelection Selection,
     ClickHouseEventLog EventLog,
-    FaultPolicy Faults,
     ReplayMessages Messages,
     ComparisonProgress Progress,
     TimeProvider TimeProvider)
@@ -49,18 +49,16 @@ internal sealed record ComparisonContext(
         IReadOnlyList<BatchAggregate> aggregates,
         CancellationToken cancellationToken)
     {
-        var reading = new StreamReading(EventLog, startFold, Definition, Request.Options, TimeProvider);
+        var reading = new StreamReading(
+            EventLog, startFold, Definition, Request.Options.BatchSize, Request.Options.StagingGrace, TimeProvider);
         var streams = AggregateStream.Cut(selection, aggregates, Request.Options.Concurrency);
         var folds = new IStreamFold[streams.Count];
         await Parallel.ForAsync(
             0,
             streams.Count,
             new ParallelOptions { MaxDegreeOfParallelism = Request.Options.Concurrency, CancellationToken = cancellationToken },
-            async (index, token) => folds[index] = (await Faults.CallAsync(
-                Server.ClickHouse,
-                "Reading events",
-                retry => streams[index].FoldAsync(reading, Progress.AddEvents, retry),
-                token).ConfigureAwait(false)).Fold).ConfigureAwait(false);
+            async (index, token) => folds[index] =
+                (await streams[index].FoldAsync(reading, Progress.AddEvents, token).ConfigureAwait(false)).Fold).ConfigureAwait(false);
         return folds;
     }
 }

@@ -1,6 +1,6 @@
 using System.Text;
 using ProjectionReplay.Events;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Planning;
 
 namespace ProjectionReplay.Comparison;
 
@@ -16,8 +16,7 @@ internal sealed record ComparisonPlan(IReadOnlyList<ComparisonBatch> Batches, in
 {
     /// <summary>Looks for the aggregates that a request is about.</summary>
     public static Task<ComparisonPlan> FindAsync(ComparisonContext context, CancellationToken cancellationToken) =>
-        context.Faults.CallAsync(
-            Server.ClickHouse,
+        context.EventLog.Retries.CallAsync(
             "Discovering aggregates",
             token => context.Request.SampleSize is { } size ? SampleAsync(context, size, token) : FindAllAsync(context, token),
             cancellationToken);
@@ -27,7 +26,7 @@ internal sealed record ComparisonPlan(IReadOnlyList<ComparisonBatch> Batches, in
         var planner = new BatchPlanner(context.Request.Options.AggregateBatchSize, isExact: false);
         var found = new HashSet<string>(StringComparer.Ordinal);
         var isChosen = context.Selection.AggregateIds is not null;
-        await context.EventLog.DiscoverAsync(
+        await context.EventLog.Aggregates.DiscoverAsync(
             context.Selection,
             (type, id, rowCount) =>
             {
@@ -56,7 +55,7 @@ internal sealed record ComparisonPlan(IReadOnlyList<ComparisonBatch> Batches, in
         // The greatest hash comes first, and goes first.
         var sample = new PriorityQueue<(string Type, byte[] Id, long RowCount), ulong>(
             Comparer<ulong>.Create(static (left, right) => right.CompareTo(left)));
-        await context.EventLog.DiscoverAsync(
+        await context.EventLog.Aggregates.DiscoverAsync(
             context.Selection,
             (type, id, rowCount) =>
             {

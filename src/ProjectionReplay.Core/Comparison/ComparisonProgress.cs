@@ -1,5 +1,6 @@
 using System.Globalization;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Planning;
+using ProjectionReplay.Reporting;
 
 namespace ProjectionReplay.Comparison;
 

@@ -1,5 +1,5 @@
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Replay;
 
 namespace ProjectionReplay.Comparison;
 

@@ -1,7 +1,9 @@
 using System.Globalization;
 using Npgsql;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Folding;
+using ProjectionReplay.Postgres;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Replay;
 using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Comparison;
@@ -10,7 +12,8 @@ namespace ProjectionReplay.Comparison;
 /// The counters of a projection: all aggregates of the tenant are folded and added up, batch by batch, and then compared
 /// with the rows. Counters are few, a handful for each day, so that all of a tenant's are held at once.
 /// </summary>
-internal sealed class CounterStates<TState>(FoldProjection<TState> projection, PostgresCounterStore<TState> store) : IComparableStates
+internal sealed class CounterStates<TState>(FoldProjection<TState> projection, PostgresCounterStore<TState> store, Retries retries)
+    : IComparableStates
     where TState : class
 {
     /// <summary>How often everything is folded when counters move meanwhile.</summary>
@@ -20,8 +23,7 @@ internal sealed class CounterStates<TState>(FoldProjection<TState> projection, P
 
     public async Task CompareAsync(ComparisonContext context, CancellationToken cancellationToken)
     {
-        await context.Faults.CallAsync(
-            Server.Postgres, $"Looking at table {_table.Name}", store.CheckAsync, cancellationToken).ConfigureAwait(false);
+        await retries.CallAsync($"Looking at table {_table.Name}", store.CheckAsync, cancellationToken).ConfigureAwait(false);
         if (_table.KeyColumns.Count == 0)
         {
             throw new ReplayException(
@@ -100,7 +102,7 @@ internal sealed class CounterStates<TState>(FoldProjection<TState> projection, P
         var sums = new Dictionary<string, Counter>(StringComparer.Ordinal);
         foreach (var (selection, batch) in plan.Batches)
         {
-            var aggregates = await batch.ListAsync(context.EventLog, selection, context.Faults, cancellationToken).ConfigureAwait(false);
+            var aggregates = await batch.ListAsync(context.EventLog, selection, cancellationToken).ConfigureAwait(false);
             var folds = await context.FoldAsync(
                 selection,
                 () => new StreamFold<TState>(projection, new CounterBuffer<TState>(projection.Definition.Name, _table)),
@@ -126,8 +128,7 @@ internal sealed class CounterStates<TState>(FoldProjection<TState> projection, P
     }
 
     private Task<Dictionary<string, Counter>> ReadAsync(ComparisonContext context, CancellationToken cancellationToken) =>
-        context.Faults.CallAsync(
-            Server.Postgres,
+        retries.CallAsync(
             $"Reading {_table.Name}",
             async token =>
             {

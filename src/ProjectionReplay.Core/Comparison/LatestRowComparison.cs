@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using ProjectionReplay.Events;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Folding;
 
 namespace ProjectionReplay.Comparison;
 
@@ -28,7 +28,7 @@ internal sealed class LatestRowComparison(
         context.Progress.Start(plan.AggregateCount);
         foreach (var (selection, batch) in plan.Batches)
         {
-            var aggregates = await batch.ListAsync(context.EventLog, selection, context.Faults, cancellationToken).ConfigureAwait(false);
+            var aggregates = await batch.ListAsync(context.EventLog, selection, cancellationToken).ConfigureAwait(false);
             await CompareAsync(selection, aggregates, cancellationToken).ConfigureAwait(false);
             context.Progress.AddAggregates(aggregates.Count);
         }
@@ -104,13 +104,12 @@ internal sealed class LatestRowComparison(
         var changed = new List<BatchAggregate>();
         foreach (var stream in AggregateStream.Cut(selection, aggregates, context.Request.Options.Concurrency))
         {
-            var counts = await context.Faults.CallAsync(
-                Server.ClickHouse,
-                "Counting events again",
+            var counts = await context.EventLog.Retries.CallAsync(
+                ClickHouseEventLog.CountingAgain,
                 async token =>
                 {
                     var found = new Dictionary<string, long>(StringComparer.Ordinal);
-                    await context.EventLog.CountRowsAsync(
+                    await context.EventLog.Aggregates.CountRowsAsync(
                         selection, stream.Range, (_, id, count) => found[Encoding.UTF8.GetString(id)] = count, token).ConfigureAwait(false);
                     return found;
                 },

@@ -1,7 +1,7 @@
 using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Events;
+using ProjectionReplay.Folding;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Replay;
 using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Comparison;
@@ -13,12 +13,11 @@ internal sealed class LatestRowStates<TState>(
 {
     public async Task CompareAsync(ComparisonContext context, CancellationToken cancellationToken)
     {
-        var compared = await context.Faults.CallAsync(
-            Server.ClickHouse,
+        var compared = await database.Retries.CallAsync(
             $"Looking at table {table.Name}",
             token => ComparedTable.OpenAsync(database, table.Name, [.. table.Columns.Select(column => (column.Name, column.Type))], token),
             cancellationToken).ConfigureAwait(false);
-        var stored = new StoredRows(database, compared, context.Faults);
+        var stored = new StoredRows(database, compared);
         await new LatestRowComparison(context, stored, FoldAsync).RunAsync(cancellationToken).ConfigureAwait(false);
 
         async Task<IReadOnlyList<ExpectedRow>> FoldAsync(

@@ -1,7 +1,10 @@
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Events;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Reporting;
+using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Comparison;
 
@@ -39,15 +42,17 @@ public sealed class ProjectionComparison(ReplayConnections connections, TimeProv
         Check(request);
         request.Projection.Prepare();
         var definition = request.Projection.Definition;
-        var faults = new FaultPolicy(messages, _timeProvider, Retries);
         var servers = await ComparisonServers.OpenAsync(
-            connections, definition.Store == ProjectionStoreKind.Postgres, messages, cancellationToken).ConfigureAwait(false);
+            connections,
+            definition.Store == ProjectionStoreKind.Postgres,
+            messages.Allow(Retries, _timeProvider),
+            messages,
+            cancellationToken).ConfigureAwait(false);
         await using (servers.ConfigureAwait(false))
         {
             var eventLog = new ClickHouseEventLog(servers.ClickHouse);
-            await faults.CallAsync(
-                Server.ClickHouse, "Reading the event log", eventLog.CheckAsync, cancellationToken).ConfigureAwait(false);
-            var states = request.Projection.OpenComparison(servers.Stores) ?? throw new ReplayException(
+            await eventLog.Table.CheckAsync(cancellationToken).ConfigureAwait(false);
+            var states = request.Projection.Accept(new ComparisonOpener(servers.Stores)) ?? throw new ReplayException(
                 ReplayError.ComparisonNotPossible,
                 $"Projection '{definition.Name}' stores its states in a way of its own, so that nobody here can read them back. "
                     + "Only projections whose store is a ClickHouseLatestRowStore or a PostgresCounterStore can be compared.");
@@ -57,7 +62,7 @@ public sealed class ProjectionComparison(ReplayConnections connections, TimeProv
             {
                 AggregateIds = request.AggregateIds,
             };
-            var context = new ComparisonContext(request, selection, eventLog, faults, messages, progress, _timeProvider);
+            var context = new ComparisonContext(request, selection, eventLog, messages, progress, _timeProvider);
             try
             {
                 await states.CompareAsync(context, cancellationToken).ConfigureAwait(false);
@@ -102,4 +107,22 @@ internal interface IComparableStates
 {
     /// <summary>Compares them with what the events come to.</summary>
     Task CompareAsync(ComparisonContext context, CancellationToken cancellationToken);
+}
+
+/// <summary>Opens stored states to be compared; null when their store cannot be read back.</summary>
+/// <param name="connections">Where stores are.</param>
+internal sealed class ComparisonOpener(StoreConnections connections) : IProjectionVisitor<IComparableStates?>
+{
+    /// <inheritdoc/>
+    public IComparableStates? Visit<TState>(FoldProjection<TState> projection)
+        where TState : class
+    {
+        return projection.CreateStore(connections) switch
+        {
+            ClickHouseLatestRowStore<TState> rows => new LatestRowStates<TState>(projection, rows.Database, rows.Table),
+            PostgresCounterStore<TState> counters =>
+                new CounterStates<TState>(projection, counters, connections.RetriesFor(projection.Definition.Store)),
+            _ => null,
+        };
+    }
 }

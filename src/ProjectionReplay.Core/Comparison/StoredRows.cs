@@ -1,6 +1,6 @@
 using System.Globalization;
 using ProjectionReplay.ClickHouse;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 
 namespace ProjectionReplay.Comparison;
 
@@ -13,7 +13,7 @@ internal delegate void StoredRowVisitor(ReadOnlySpan<byte> row, ReadOnlySpan<int
 /// The stored rows of a ReplacingMergeTree, the latest of each key: what FINAL gives, whether or not the server has merged
 /// them yet, and across partitions, as rows of one key may lie in several weeks. Safe for concurrent use.
 /// </summary>
-internal sealed class StoredRows(ClickHouseDatabase database, ComparedTable table, FaultPolicy faults)
+internal sealed class StoredRows(ClickHouseDatabase database, ComparedTable table)
 {
     /// <summary>
     /// The last column of each row that is read: an error's words, taken for a row or the rest of one, have no such bytes.
@@ -24,6 +24,9 @@ internal sealed class StoredRows(ClickHouseDatabase database, ComparedTable tabl
     private readonly int[] _all = [.. Enumerable.Range(0, table.Columns.Count)];
 
     public ComparedTable Table => table;
+
+    /// <summary>What calls are made again with.</summary>
+    public Retries Retries => database.Retries;
 
     /// <summary>Compares rows with those stored. Of rows with one key the last counts, as it would in the table.</summary>
     /// <param name="rows">The rows that a replay would store.</param>
@@ -41,8 +44,7 @@ internal sealed class StoredRows(ClickHouseDatabase database, ComparedTable tabl
             0,
             groups.Count,
             new ParallelOptions { MaxDegreeOfParallelism = concurrency, CancellationToken = cancellationToken },
-            async (index, token) => found[index] = await faults.CallAsync(
-                Server.ClickHouse,
+            async (index, token) => found[index] = await database.Retries.CallAsync(
                 $"Reading {table.Name}",
                 retry => CompareAsync(groups[index], retry),
                 token).ConfigureAwait(false)).ConfigureAwait(false);

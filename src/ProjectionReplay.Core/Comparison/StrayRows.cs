@@ -1,5 +1,7 @@
 using ProjectionReplay.Events;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Folding;
+using ProjectionReplay.Planning;
+using ProjectionReplay.Reporting;
 
 namespace ProjectionReplay.Comparison;
 
@@ -28,8 +30,7 @@ internal sealed class StrayRows(
             return;
         }
 
-        await context.Faults.CallAsync(
-            Server.ClickHouse, $"Reading {stored.Table.Name}", ReadAsync, cancellationToken).ConfigureAwait(false);
+        await stored.Retries.CallAsync($"Reading {stored.Table.Name}", ReadAsync, cancellationToken).ConfigureAwait(false);
     }
 
     private Task ReadAsync(CancellationToken cancellationToken)
@@ -91,12 +92,12 @@ internal sealed class StrayRows(
     {
         var selection = context.Selection with { AggregateIds = ids };
         var planner = new BatchPlanner(aggregatesPerBatch: null, isExact: false);
-        await context.EventLog.DiscoverAsync(selection, planner.Add, cancellationToken).ConfigureAwait(false);
+        await context.EventLog.Aggregates.DiscoverAsync(selection, planner.Add, cancellationToken).ConfigureAwait(false);
         planner.Finish();
         var born = new HashSet<string>(StringComparer.Ordinal);
         foreach (var batch in planner.Batches)
         {
-            var aggregates = await batch.ListAsync(context.EventLog, selection, context.Faults, cancellationToken).ConfigureAwait(false);
+            var aggregates = await batch.ListAsync(context.EventLog, selection, cancellationToken).ConfigureAwait(false);
             born.UnionWith((await foldAsync(selection, aggregates, cancellationToken).ConfigureAwait(false)).Select(row => row.Identity));
         }
 

@@ -1,5 +1,5 @@
+using ProjectionReplay.Faults;
 using ProjectionReplay.Projections.TraceSummary.Prices;
-using ProjectionReplay.Replay;
 
 namespace ProjectionReplay.Configuration;
 

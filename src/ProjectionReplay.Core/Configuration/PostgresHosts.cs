@@ -26,7 +26,7 @@ internal sealed class PostgresHosts
     /// <param name="named">The parameter <c>host</c>, which takes the place of the hosts before the path; or null.</param>
     /// <param name="ports">The parameter <c>port</c>, likewise; or null.</param>
     /// <param name="source">What to call the URL in a message.</param>
-    /// <exception cref="Replay.ReplayException">They make no sense, or the client cannot do it.</exception>
+    /// <exception cref="Faults.ReplayException">They make no sense, or the client cannot do it.</exception>
     public static PostgresHosts Read(ServerUrl url, string? named, string? ports, string source)
     {
         var given = url.Authority.Split(',').Select(authority => ServerUrl.Split(authority, source)).ToArray();

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using ClickHouse.Driver.ADO;
 using Npgsql;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Configuration;

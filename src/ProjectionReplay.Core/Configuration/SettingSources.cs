@@ -1,5 +1,5 @@
 using System.Globalization;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 
 namespace ProjectionReplay.Configuration;
 

@@ -1,3 +1,4 @@
+using ProjectionReplay.Redis;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Coordination;
@@ -21,7 +22,11 @@ internal sealed class QueueDrain(RedisServer redis, string queueName, TimeProvid
     /// <param name="timeout">How long to wait.</param>
     /// <param name="cancellationToken">Abandons the wait.</param>
     /// <returns>The key strings, UTF-8, of those whose job did not end in time; empty when all is well.</returns>
-    public async Task<IReadOnlyList<ReadOnlyMemory<byte>>> WaitAsync(
+    public Task<IReadOnlyList<ReadOnlyMemory<byte>>> WaitAsync(
+        IEnumerable<ReadOnlyMemory<byte>> keys, TimeSpan timeout, CancellationToken cancellationToken) =>
+        redis.Retries.CallAsync("Watching jobs in flight", token => WaitOnceAsync(keys, timeout, token), cancellationToken);
+
+    private async Task<IReadOnlyList<ReadOnlyMemory<byte>>> WaitOnceAsync(
         IEnumerable<ReadOnlyMemory<byte>> keys, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var started = timeProvider.GetTimestamp();

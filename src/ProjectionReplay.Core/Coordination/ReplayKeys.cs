@@ -1,3 +1,5 @@
+using ProjectionReplay.Redis;
+
 namespace ProjectionReplay.Coordination;
 
 /// <summary>The keys of a Redis database that replays have there, and which projections they are of.</summary>
@@ -29,7 +31,10 @@ internal sealed class ReplayKeys
     }
 
     /// <summary>Looks through the database once. Scans: never blocks the server.</summary>
-    public static async Task<ReplayKeys> FindAsync(RedisServer redis, CancellationToken cancellationToken)
+    public static Task<ReplayKeys> FindAsync(RedisServer redis, CancellationToken cancellationToken) =>
+        redis.Retries.CallAsync("Looking for markers", token => FindOnceAsync(redis, token), cancellationToken);
+
+    private static async Task<ReplayKeys> FindOnceAsync(RedisServer redis, CancellationToken cancellationToken)
     {
         var keys = new ReplayKeys();
         await foreach (var key in redis.ScanAsync(AllOfThem, cancellationToken).ConfigureAwait(false))

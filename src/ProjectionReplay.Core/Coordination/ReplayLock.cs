@@ -1,3 +1,4 @@
+using ProjectionReplay.Redis;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Coordination;
@@ -8,6 +9,8 @@ namespace ProjectionReplay.Coordination;
 /// </summary>
 internal sealed class ReplayLock : IAsyncDisposable
 {
+    private const string Taking = "Taking the run lock";
+
     private readonly RedisServer _redis;
     private readonly IDatabase _database;
     private readonly ReplayLockScope _scope;
@@ -65,19 +68,27 @@ internal sealed class ReplayLock : IAsyncDisposable
         TimeSpan expiry,
         TimeProvider timeProvider,
         Action<ReplayLockOccupant> waiting,
-        CancellationToken cancellationToken) => TakeAsync(redis, scope, expiry, patience: expiry, timeProvider, waiting, cancellationToken);
+        CancellationToken cancellationToken) =>
+        redis.Retries.CallAsync(
+            Taking,
+            token => TakeAsync(redis, scope, expiry, patience: expiry, timeProvider, waiting, token),
+            cancellationToken);
 
     /// <summary>Takes the lock without waiting for anybody.</summary>
     /// <returns>The lock; or none, and who is in the way. Holders on this machine that are gone are not.</returns>
     public static Task<(ReplayLock? Lock, ReplayLockOccupant? Occupant)> TryTakeAsync(
         RedisServer redis, ReplayLockScope scope, TimeProvider timeProvider, CancellationToken cancellationToken) =>
-        TakeAsync(redis, scope, DefaultExpiry, patience: TimeSpan.Zero, timeProvider, static _ => { }, cancellationToken);
+        redis.Retries.CallAsync(
+            Taking,
+            token => TakeAsync(redis, scope, DefaultExpiry, patience: TimeSpan.Zero, timeProvider, static _ => { }, token),
+            cancellationToken);
 
     /// <summary>Who would be in the way of taking a lock; null when nobody is. Only reads.</summary>
     public static async Task<ReplayLockOccupant?> FindOccupantAsync(
         RedisServer redis, ReplayLockScope scope, CancellationToken cancellationToken)
     {
-        var occupants = await scope.ListOccupantsAsync(redis, cancellationToken).ConfigureAwait(false);
+        var occupants = await redis.Retries.CallAsync(
+            "Looking for a run at work", token => scope.ListOccupantsAsync(redis, token), cancellationToken).ConfigureAwait(false);
         return occupants.FirstOrDefault(occupant => !occupant.IsKnownDead);
     }
 
@@ -85,8 +96,10 @@ internal sealed class ReplayLock : IAsyncDisposable
     /// Takes the lock back for a moment after it was lost, so that the markers of a run that must stop can be removed.
     /// </summary>
     /// <returns>False when another run is in the way: the markers may be that run's business now.</returns>
-    public async Task<bool> TryRegainAsync(CancellationToken cancellationToken) =>
-        await TryTakeAsync(cancellationToken).ConfigureAwait(false) is null;
+    public Task<bool> TryRegainAsync(CancellationToken cancellationToken) => _redis.Retries.CallAsync(
+        "Regaining the run lock",
+        async token => await TryTakeAsync(token).ConfigureAwait(false) is null,
+        cancellationToken);
 
     /// <summary>Releases the lock if it is still held. Never throws: what cannot be released expires.</summary>
     public async ValueTask DisposeAsync()

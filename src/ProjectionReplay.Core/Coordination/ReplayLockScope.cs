@@ -1,4 +1,5 @@
 using ProjectionReplay.Events;
+using ProjectionReplay.Redis;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Coordination;

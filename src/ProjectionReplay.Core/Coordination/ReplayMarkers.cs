@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Redis;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Coordination;
@@ -6,7 +8,7 @@ namespace ProjectionReplay.Coordination;
 /// <summary>
 /// The markers of one projection in Redis: what makes live handlers defer or skip events of the aggregates being
 /// replayed, and which aggregates an unfinished run has completed. Key names and values are a wire contract.
-/// Every operation may be repeated. Safe for concurrent use.
+/// What is said to be done once is retried by nobody here. Safe for concurrent use.
 /// </summary>
 internal sealed class ReplayMarkers(RedisServer redis, string projection)
 {
@@ -16,6 +18,9 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
 
     /// <summary>Fields in one command: large enough that round trips do not count, small enough not to hold up others.</summary>
     private const int ChunkSize = 1_000;
+
+    private const string Removing = "Removing markers";
+    private const string RecordingRebuild = "Recording the rebuild";
 
     /// <summary>The last net under markers that nobody came back for.</summary>
     private static readonly TimeSpan MarkerLifetime = TimeSpan.FromDays(7);
@@ -33,6 +38,9 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
     /// </summary>
     public ReplayLock? Fence { get; set; }
 
+    /// <summary>What scans are made with, which are made again as a whole.</summary>
+    public Retries Retries => redis.Retries;
+
     private IDatabase Database => redis.Database;
 
     /// <summary>Stands while a tenant's counters are being rebuilt.</summary>
@@ -40,11 +48,11 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
 
     /// <summary>Marks aggregates as pending: from here on live handlers defer their events.</summary>
     public Task MarkPendingAsync(IEnumerable<RedisValue> keys, CancellationToken cancellationToken) =>
-        SetAsync(keys.Select(key => new HashEntry(key, PendingValue)), cancellationToken);
+        SetAsync("Setting markers", keys.Select(key => new HashEntry(key, PendingValue)), cancellationToken);
 
     /// <summary>Replaces pending by the cutoff: live handlers skip events up to it and go on deferring later ones.</summary>
     public Task SetCutoffsAsync(IEnumerable<HashEntry> cutoffs, CancellationToken cancellationToken) =>
-        SetAsync(cutoffs, cancellationToken);
+        SetAsync("Setting cutoffs", cutoffs, cancellationToken);
 
     /// <summary>
     /// Unmarks aggregates and records them as completed, in one transaction: a crash leaves both or neither. On a
@@ -53,35 +61,59 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
     /// in the ledger. The other way round it would leave markers on aggregates that no resume replays, and events that
     /// came in late would be skipped by the live handlers meanwhile, and lost.
     /// </summary>
-    /// <returns>How many were marked.</returns>
-    public async Task<long> CompleteAsync(IEnumerable<RedisValue> keys, CancellationToken cancellationToken) =>
-        (await ChunkedCommands.SendAsync<RedisValue, long>(
-            keys,
-            ChunkSize,
-            redis.IsCluster ? CompleteOnClusterAsync : CompleteAtOnceAsync,
-            cancellationToken).ConfigureAwait(false)).Sum();
+    /// <returns>
+    /// How many were marked; null when that is not known, as what a second try does not find may have been removed by the first.
+    /// </returns>
+    public async Task<long?> CompleteAsync(IEnumerable<RedisValue> keys, CancellationToken cancellationToken)
+    {
+        var tries = 0;
+        var removed = await redis.Retries.CallAsync(
+            Removing,
+            token =>
+            {
+                tries++;
+                return ChunkedCommands.SendAsync<RedisValue, long>(
+                    keys, ChunkSize, redis.IsCluster ? CompleteOnClusterAsync : CompleteAtOnceAsync, token);
+            },
+            cancellationToken).ConfigureAwait(false);
+        return tries > 1 ? null : removed.Sum();
+    }
 
     /// <summary>Unmarks aggregates without recording them: live handlers take them back.</summary>
     public Task RemoveAsync(IEnumerable<RedisValue> keys, CancellationToken cancellationToken) =>
+        redis.Retries.CallAsync(Removing, token => RemoveOnceAsync(keys, token), cancellationToken);
+
+    /// <summary>The same, as a part of something that is made again as a whole.</summary>
+    public Task RemoveOnceAsync(IEnumerable<RedisValue> keys, CancellationToken cancellationToken) =>
         ForEachChunkAsync(keys, RemoveAsync, cancellationToken);
 
     /// <summary>Which of some aggregates an unfinished run has completed, in their order.</summary>
     public async Task<bool[]> FindCompletedAsync(IReadOnlyList<RedisValue> keys, CancellationToken cancellationToken)
     {
-        var answers = await ChunkedCommands.SendAsync(
-            keys, ChunkSize, chunk => Database.SetContainsAsync(_completedKey, chunk), cancellationToken).ConfigureAwait(false);
+        var answers = await redis.Retries.CallAsync(
+            "Reading the completed set",
+            token => ChunkedCommands.SendAsync(
+                keys, ChunkSize, chunk => Database.SetContainsAsync(_completedKey, chunk), token),
+            cancellationToken).ConfigureAwait(false);
         return [.. answers.SelectMany(answer => answer)];
     }
 
     /// <summary>Forgets that aggregates were completed.</summary>
     public Task ForgetCompletedAsync(IEnumerable<RedisValue> keys, CancellationToken cancellationToken) =>
+        redis.Retries.CallAsync("Clearing the completed set", token => ForgetCompletedOnceAsync(keys, token), cancellationToken);
+
+    /// <summary>The same, as a part of something that is made again as a whole.</summary>
+    public Task ForgetCompletedOnceAsync(IEnumerable<RedisValue> keys, CancellationToken cancellationToken) =>
         ForEachChunkAsync(keys, chunk => Database.SetRemoveAsync(_completedKey, chunk), cancellationToken);
 
     /// <summary>
     /// Forgets all that is completed, of whichever tenant, if it is so many aggregates; else nothing. Checked and done at
     /// once. Looking through a large set for one's own takes seconds.
     /// </summary>
-    public Task<bool> TryForgetAllCompletedAsync(long count, CancellationToken cancellationToken)
+    public Task<bool> TryForgetAllCompletedAsync(long count, CancellationToken cancellationToken) =>
+        redis.Retries.CallAsync("Clearing the completed set", token => TryForgetAllCompletedOnceAsync(count, token), cancellationToken);
+
+    private Task<bool> TryForgetAllCompletedOnceAsync(long count, CancellationToken cancellationToken)
     {
         var transaction = Database.CreateTransaction();
         transaction.AddCondition(Condition.SetLengthEqual(_completedKey, count));
@@ -97,15 +129,38 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
     }
 
     /// <summary>Records that a tenant's counters are being rebuilt: until it is done they hold only a part.</summary>
-    public Task BeginRebuildAsync(string tenantId, CancellationToken cancellationToken) =>
-        Database.StringSetAsync(RebuildKey(projection, tenantId), "begun").WaitAsync(cancellationToken);
+    /// <returns>Whether one stood there before, which was not ended.</returns>
+    public Task<bool> BeginRebuildAsync(string tenantId, CancellationToken cancellationToken)
+    {
+        var tries = 0;
+        var wasBegun = false;
+        return redis.Retries.CallAsync(
+            RecordingRebuild,
+            async token =>
+            {
+                // What a second try finds may be the first one's.
+                if (tries++ == 0) wasBegun = await IsRebuildingOnceAsync(tenantId, token).ConfigureAwait(false);
+                await Database.StringSetAsync(RebuildKey(projection, tenantId), "begun").WaitAsync(token).ConfigureAwait(false);
+                return wasBegun;
+            },
+            cancellationToken);
+    }
 
     /// <summary>Records that a tenant's counters are whole again.</summary>
-    public Task EndRebuildAsync(string tenantId, CancellationToken cancellationToken) =>
-        Database.KeyDeleteAsync(RebuildKey(projection, tenantId)).WaitAsync(cancellationToken);
+    public Task EndRebuildAsync(string tenantId, CancellationToken cancellationToken) => redis.Retries.CallAsync(
+        RecordingRebuild,
+        async token =>
+        {
+            await RequireLockOnceAsync().WaitAsync(token).ConfigureAwait(false);
+            await Database.KeyDeleteAsync(RebuildKey(projection, tenantId)).WaitAsync(token).ConfigureAwait(false);
+        },
+        cancellationToken);
 
     /// <summary>Whether a rebuild of a tenant's counters was begun and not ended.</summary>
     public Task<bool> IsRebuildingAsync(string tenantId, CancellationToken cancellationToken) =>
+        redis.Retries.CallAsync("Looking for a rebuild", token => IsRebuildingOnceAsync(tenantId, token), cancellationToken);
+
+    private Task<bool> IsRebuildingOnceAsync(string tenantId, CancellationToken cancellationToken) =>
         Database.KeyExistsAsync(RebuildKey(projection, tenantId)).WaitAsync(cancellationToken);
 
     /// <summary>The key strings of marked aggregates.</summary>
@@ -173,7 +228,10 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
         chunk,
         commands => commands.HashDeleteAsync(_cutoffKey, chunk));
 
-    private Task SetAsync(IEnumerable<HashEntry> entries, CancellationToken cancellationToken) =>
+    private Task SetAsync(string operation, IEnumerable<HashEntry> entries, CancellationToken cancellationToken) =>
+        redis.Retries.CallAsync(operation, token => SetOnceAsync(entries, token), cancellationToken);
+
+    private Task SetOnceAsync(IEnumerable<HashEntry> entries, CancellationToken cancellationToken) =>
         ForEachChunkAsync(
             entries,
             chunk => FencedAsync(
@@ -225,7 +283,7 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
             }
 
             // A moment before, then, and not at the same.
-            await RequireLockAsync().ConfigureAwait(false);
+            await RequireLockOnceAsync().ConfigureAwait(false);
         }
 
         var transaction = Database.CreateTransaction();
@@ -250,7 +308,10 @@ internal sealed class ReplayMarkers(RedisServer redis, string projection)
 
     /// <summary>Makes sure, as of now, that the lock is still held, where there is one.</summary>
     /// <exception cref="LockLostException">It is not.</exception>
-    public async Task RequireLockAsync()
+    public Task RequireLockAsync(CancellationToken cancellationToken) => redis.Retries.CallAsync(
+        "Looking at the run lock", token => RequireLockOnceAsync().WaitAsync(token), cancellationToken);
+
+    private async Task RequireLockOnceAsync()
     {
         if (Fence is not { } fence) return;
         if (await Database.StringGetAsync(fence.Key).ConfigureAwait(false) != fence.Value)

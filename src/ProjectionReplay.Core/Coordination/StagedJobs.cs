@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using ProjectionReplay.Redis;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Coordination;
@@ -35,7 +36,11 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
     /// <summary>The jobs that there are at the moment, of those aggregates that have any. One round trip when none has.</summary>
     /// <param name="keys">The aggregates' key strings, UTF-8.</param>
     /// <param name="cancellationToken">Abandons the look.</param>
-    public async Task<List<JobSnapshot>> SnapshotAsync(IEnumerable<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken)
+    public Task<List<JobSnapshot>> SnapshotAsync(IEnumerable<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken) =>
+        redis.Retries.CallAsync("Looking for jobs", token => SnapshotOnceAsync(keys, token), cancellationToken);
+
+    private async Task<List<JobSnapshot>> SnapshotOnceAsync(
+        IEnumerable<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken)
     {
         var candidates = await FindChunksAsync(keys, ManyGroups, cancellationToken).ConfigureAwait(false);
         if (candidates.Count > 0) candidates = await FindChunksAsync(candidates, FewGroups, cancellationToken).ConfigureAwait(false);
@@ -55,7 +60,11 @@ internal sealed class StagedJobs(RedisServer redis, string queueName, TimeProvid
     /// Where nobody tried any job for the whole time, three times in a row, the next waits are short ones, as workers are off:
     /// but as soon as a job is tried they are not, and the wait has its whole time again.
     /// </remarks>
-    public async Task<(List<JobSnapshot> Stuck, bool AnyTried)> WaitAsync(
+    public Task<(List<JobSnapshot> Stuck, bool AnyTried)> WaitAsync(
+        IReadOnlyList<JobSnapshot> snapshots, TimeSpan timeout, CancellationToken cancellationToken) =>
+        redis.Retries.CallAsync("Watching staged jobs", token => WaitOnceAsync(snapshots, timeout, token), cancellationToken);
+
+    private async Task<(List<JobSnapshot> Stuck, bool AnyTried)> WaitOnceAsync(
         IReadOnlyList<JobSnapshot> snapshots, TimeSpan timeout, CancellationToken cancellationToken)
     {
         if (snapshots.Count == 0) return ([], false);

@@ -1,6 +1,9 @@
 using System.Threading.Channels;
+using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Configuration;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Postgres;
+using ProjectionReplay.Redis;
 
 namespace ProjectionReplay.Diagnosis;
 
@@ -10,6 +13,9 @@ namespace ProjectionReplay.Diagnosis;
 /// </summary>
 internal sealed class CheckReport(string server, TimeProvider timeProvider)
 {
+    // Whose client throws is not known here.
+    private static readonly FaultRules[] s_rules = [ClickHouseFaults.Rules, RedisFaults.Rules, PostgresFaults.Rules];
+
     private readonly Channel<ConnectionCheck> _checks = Channel.CreateUnbounded<ConnectionCheck>(new() { SingleReader = true });
 
     /// <summary>How long a server may take for one answer.</summary>
@@ -40,7 +46,7 @@ internal sealed class CheckReport(string server, TimeProvider timeProvider)
                 "Rest",
                 "",
                 CheckResult.Failed,
-                $"The checks ended with {exception.GetType().Name}: {FaultPolicy.Describe(exception)}",
+                $"The checks ended with {exception.GetType().Name}: {FaultText.Describe(exception)}",
                 "Check the connection URL and what it asks for.");
         }
         finally
@@ -105,7 +111,7 @@ internal sealed class CheckReport(string server, TimeProvider timeProvider)
             Add(check, subject, exception);
             return false;
         }
-        catch (Exception exception) when (!cancellationToken.IsCancellationRequested && FaultPolicy.IsServerFault(exception))
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested && s_rules.Any(rules => rules.IsFault(exception)))
         {
             if (patience.IsCancellationRequested)
             {
@@ -113,13 +119,14 @@ internal sealed class CheckReport(string server, TimeProvider timeProvider)
                 throw new ServerLostException();
             }
 
-            Add(check, subject, FaultPolicy.IsAnswer(exception) ? otherwise : CheckResult.Failed, FaultPolicy.Describe(exception), advice);
-            return FaultPolicy.IsAnswer(exception) ? false : throw new ServerLostException();
+            var isAnswer = s_rules.Any(rules => rules.IsAnswer(exception));
+            Add(check, subject, isAnswer ? otherwise : CheckResult.Failed, FaultText.Describe(exception), advice);
+            return isAnswer ? false : throw new ServerLostException();
         }
         catch (Exception exception) when (exception is not OperationCanceledException and not ServerLostException)
         {
             // The client's own. One check is spoiled by it, and no more.
-            Add(check, subject, otherwise, $"{exception.GetType().Name}: {FaultPolicy.Describe(exception)}", advice);
+            Add(check, subject, otherwise, $"{exception.GetType().Name}: {FaultText.Describe(exception)}", advice);
             return false;
         }
     }

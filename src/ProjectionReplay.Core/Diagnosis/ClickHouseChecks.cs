@@ -2,8 +2,8 @@ using System.Globalization;
 using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Events;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Replay;
 using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Diagnosis;
@@ -134,11 +134,11 @@ internal sealed class ClickHouseChecks(
         IReadOnlyList<string> columns = [];
         await report.TryAsync(
             "Table",
-            ClickHouseEventLog.TableName,
+            EventLogTable.Name,
             async token =>
             {
-                var inspection = await log.InspectAsync(token).ConfigureAwait(false);
-                TableChecks.Add(report, inspection, ClickHouseEventLog.TableName);
+                var inspection = await log.Table.InspectAsync(token).ConfigureAwait(false);
+                TableChecks.Add(report, inspection, EventLogTable.Name);
                 if (inspection.Findings.All(finding => finding.Verdict != Tables.TableVerdict.Unusable)) columns = inspection.Columns;
             },
             CheckUrl,
@@ -148,12 +148,12 @@ internal sealed class ClickHouseChecks(
 
         var isAllowed = await report.TryAsync(
             "Permission",
-            ClickHouseEventLog.TableName,
+            EventLogTable.Name,
             async token =>
             {
-                await database.TryReadAsync(ClickHouseEventLog.TableName, columns, token).ConfigureAwait(false);
+                await database.TryReadAsync(EventLogTable.Name, columns, token).ConfigureAwait(false);
                 report.Add(
-                    "Permission", ClickHouseEventLog.TableName, CheckResult.Passed, "The user may SELECT all columns that a replay reads.");
+                    "Permission", EventLogTable.Name, CheckResult.Passed, "The user may SELECT all columns that a replay reads.");
             },
             AskAdministrator,
             cancellationToken).ConfigureAwait(false);

@@ -11,14 +11,14 @@ internal sealed class ClickHouseTableChecks(ClickHouseDatabase database, ServerP
     /// <summary>Checks the event log, which is there.</summary>
     public async Task CheckEventLogAsync(ClickHouseEventLog log, CancellationToken cancellationToken)
     {
-        const string Table = ClickHouseEventLog.TableName;
+        const string Table = EventLogTable.Name;
         var engine = await FindEngineAsync(
-            Table, found => ClickHouseRules.EventLogEngine(found, log.HasParts), cancellationToken).ConfigureAwait(false);
+            Table, found => ClickHouseRules.EventLogEngine(found, log.Table.HasParts), cancellationToken).ConfigureAwait(false);
         await report.TryAsync(
             "TimeToLive",
             Table,
             async token => report.Add(
-                Table, ClickHouseRules.TimeToLive(await log.HasTimeToLiveAsync(token).ConfigureAwait(false))),
+                Table, ClickHouseRules.TimeToLive(await log.Table.HasTimeToLiveAsync(token).ConfigureAwait(false))),
             advice,
             cancellationToken).ConfigureAwait(false);
         await CheckReplicasAsync(Table, engine, isTarget: false, cancellationToken).ConfigureAwait(false);

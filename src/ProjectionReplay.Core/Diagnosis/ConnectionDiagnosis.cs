@@ -1,6 +1,6 @@
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Reporting;
 
 namespace ProjectionReplay.Diagnosis;
 

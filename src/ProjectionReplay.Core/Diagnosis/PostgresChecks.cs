@@ -1,8 +1,9 @@
 using System.Globalization;
 using Npgsql;
 using ProjectionReplay.Configuration;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Postgres;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Replay;
 using ProjectionReplay.Stores;
 using ProjectionReplay.Tables;
 

@@ -1,8 +1,9 @@
 using System.Globalization;
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Coordination;
+using ProjectionReplay.Markers;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Redis;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Diagnosis;

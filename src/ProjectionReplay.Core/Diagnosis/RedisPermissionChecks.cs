@@ -1,7 +1,8 @@
 using ProjectionReplay.Coordination;
 using ProjectionReplay.Events;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Redis;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Diagnosis;
@@ -46,7 +47,7 @@ internal sealed class RedisPermissionChecks(
                 }
                 catch (RedisServerException exception)
                 {
-                    reason = FaultPolicy.Describe(exception);
+                    reason = FaultText.Describe(exception);
                 }
             },
             Allow,
@@ -123,7 +124,7 @@ internal sealed class RedisPermissionChecks(
         catch (RedisServerException exception)
         {
             // The server has no such command: others have renamed it, or taken it away.
-            answer = FaultPolicy.Describe(exception);
+            answer = FaultText.Describe(exception);
         }
 
         report.Add(

@@ -1,3 +1,4 @@
+using ProjectionReplay.Folding;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Stores;
 using ProjectionReplay.Tables;
@@ -42,7 +43,7 @@ internal static class TableChecks
                 table,
                 async token =>
                 {
-                    var inspection = await projection.OpenRun(connections).InspectAsync(token).ConfigureAwait(false);
+                    var inspection = await projection.Accept(new RunOpener(connections)).InspectAsync(token).ConfigureAwait(false);
                     Add(report, inspection, table);
                     var isThere = inspection.Findings.All(
                         finding => finding.Verdict != TableVerdict.Unusable || finding.Check is not ("Table" or "Columns"));

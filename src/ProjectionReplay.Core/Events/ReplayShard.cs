@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 
 namespace ProjectionReplay.Events;
 

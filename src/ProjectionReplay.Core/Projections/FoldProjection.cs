@@ -1,6 +1,4 @@
-using ProjectionReplay.Comparison;
 using ProjectionReplay.Events;
-using ProjectionReplay.Replay;
 using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Projections;
@@ -47,13 +45,5 @@ public abstract class FoldProjection<TState> : IFoldProjection
     /// <summary>Creates the store for one run.</summary>
     public abstract IProjectionStore<TState> CreateStore(StoreConnections connections);
 
-    IProjectionRun IFoldProjection.OpenRun(StoreConnections connections) =>
-        new ProjectionRun<TState>(this, CreateStore(connections));
-
-    IComparableStates? IFoldProjection.OpenComparison(StoreConnections connections) => CreateStore(connections) switch
-    {
-        ClickHouseLatestRowStore<TState> rows => new LatestRowStates<TState>(this, rows.Database, rows.Table),
-        PostgresCounterStore<TState> counters => new CounterStates<TState>(this, counters),
-        _ => null,
-    };
+    TResult IFoldProjection.Accept<TResult>(IProjectionVisitor<TResult> visitor) => visitor.Visit(this);
 }

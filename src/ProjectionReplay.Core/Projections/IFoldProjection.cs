@@ -1,7 +1,3 @@
-using ProjectionReplay.Comparison;
-using ProjectionReplay.Replay;
-using ProjectionReplay.Stores;
-
 namespace ProjectionReplay.Projections;
 
 /// <summary>
@@ -21,9 +17,14 @@ public interface IFoldProjection
     {
     }
 
-    /// <summary>Opens the fold for one run: the projection together with its store.</summary>
-    internal IProjectionRun OpenRun(StoreConnections connections);
+    /// <summary>Tells a visitor the type of the states, which nobody else knows.</summary>
+    internal TResult Accept<TResult>(IProjectionVisitor<TResult> visitor);
+}
 
-    /// <summary>Opens the stored states to be compared; null when their store cannot be read back.</summary>
-    internal IComparableStates? OpenComparison(StoreConnections connections);
+/// <summary>Does something with a projection for which the type of its states must be known.</summary>
+internal interface IProjectionVisitor<out TResult>
+{
+    /// <summary>Does it.</summary>
+    TResult Visit<TState>(FoldProjection<TState> projection)
+        where TState : class;
 }

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Reflection;
 using System.Runtime.Loader;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 
 namespace ProjectionReplay.Projections;
 

@@ -1,11 +1,11 @@
 using ProjectionReplay.Configuration;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.ExperimentRunState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Projections.TenantDailyEventStats;
 using ProjectionReplay.Projections.TraceSummary;
 using ProjectionReplay.Projections.TraceSummary.Prices;
-using ProjectionReplay.Replay;
 
 namespace ProjectionReplay.Projections;
 

@@ -1,4 +1,5 @@
 using Npgsql;
+using ProjectionReplay.Postgres;
 using ProjectionReplay.Tables;
 
 namespace ProjectionReplay.Stores;

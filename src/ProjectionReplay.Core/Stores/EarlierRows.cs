@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 using ClickHouse.Driver;
 using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Events;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 
 namespace ProjectionReplay.Stores;
 

@@ -13,14 +13,14 @@ public interface IProjectionStore<TState>
     where TState : class
 {
     /// <summary>Checks, before anything is marked, that the table is there. Only reads.</summary>
-    /// <exception cref="Replay.ReplayException">The table is missing, or its server is out of reach.</exception>
+    /// <exception cref="Faults.ReplayException">The table is missing, or its server is out of reach.</exception>
     Task CheckAsync(CancellationToken cancellationToken);
 
     /// <summary>
     /// Looks at the table, by the rule that <see cref="CheckAsync"/> refuses by, and tells all there is to tell. Only
     /// reads. The default tells what <see cref="CheckAsync"/> says.
     /// </summary>
-    /// <exception cref="Replay.ReplayException">The server is out of reach.</exception>
+    /// <exception cref="Faults.ReplayException">The server is out of reach.</exception>
     async Task<TableInspection> InspectAsync(CancellationToken cancellationToken)
     {
         await CheckAsync(cancellationToken).ConfigureAwait(false);
@@ -124,7 +124,7 @@ public interface IStateBuffer<TState> : IDisposable
     /// </summary>
     /// <param name="state">The state.</param>
     /// <param name="lastEventId">The last event id of its aggregate that was folded, UTF-8; only for the duration of the call.</param>
-    /// <exception cref="Replay.ReplayException">The state has no place in the table. Fails the batch.</exception>
+    /// <exception cref="Faults.ReplayException">The state has no place in the table. Fails the batch.</exception>
     void Add(in ProjectedState<TState> state, ReadOnlySpan<byte> lastEventId);
 }
 

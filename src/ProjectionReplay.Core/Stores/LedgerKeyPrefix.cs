@@ -1,5 +1,5 @@
 using ProjectionReplay.Events;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 
 namespace ProjectionReplay.Stores;
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Npgsql;
 using NpgsqlTypes;
+using ProjectionReplay.Postgres;
 
 namespace ProjectionReplay.Stores;
 

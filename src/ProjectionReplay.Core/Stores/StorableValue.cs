@@ -1,7 +1,7 @@
 using System.Globalization;
 using ProjectionReplay.Events;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Json;
-using ProjectionReplay.Replay;
 
 namespace ProjectionReplay.Stores;
 

@@ -1,5 +1,8 @@
 using Npgsql;
 using ProjectionReplay.ClickHouse;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Postgres;
+using ProjectionReplay.Projections;
 
 namespace ProjectionReplay.Stores;
 
@@ -15,6 +18,13 @@ public sealed class StoreConnections(Func<ClickHouseDatabase> clickHouse, Func<N
     public ClickHouseDatabase ClickHouse => _clickHouse.Value;
 
     /// <summary>The Postgres database.</summary>
-    /// <exception cref="Replay.ReplayException">No connection URL was given.</exception>
+    /// <exception cref="ReplayException">No connection URL was given.</exception>
     public NpgsqlDataSource Postgres => _postgres.Value;
+
+    /// <summary>How often calls to a store are made again, and who is told.</summary>
+    internal Patience Patience { get; init; } = Patience.None;
+
+    /// <summary>What a store of a kind is called with.</summary>
+    internal Retries RetriesFor(ProjectionStoreKind kind) =>
+        new(kind == ProjectionStoreKind.Postgres ? PostgresFaults.Rules : ClickHouseFaults.Rules, Patience);
 }

@@ -1,8 +1,9 @@
 using System.Management.Automation;
 using ProjectionReplay.Comparison;
 using ProjectionReplay.Configuration;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Reporting;
 
 namespace ProjectionReplay.PowerShell;
 

@@ -1,6 +1,8 @@
 using System.Management.Automation;
 using ProjectionReplay.Configuration;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Markers;
+using ProjectionReplay.Reporting;
 
 namespace ProjectionReplay.PowerShell;
 

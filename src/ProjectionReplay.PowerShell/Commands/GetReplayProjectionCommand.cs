@@ -1,5 +1,5 @@
 using System.Management.Automation;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 
 namespace ProjectionReplay.PowerShell;
 

@@ -1,8 +1,10 @@
 using System.Management.Automation;
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Events;
-using ProjectionReplay.Logging;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Planning;
+using ProjectionReplay.Reporting;
+using ProjectionReplay.Runs;
 
 namespace ProjectionReplay.PowerShell;
 

@@ -1,6 +1,6 @@
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 using Shell = System.Management.Automation.PowerShell;
 
 namespace ProjectionReplay.PowerShell;

@@ -2,7 +2,8 @@ using System.Collections;
 using System.Management.Automation;
 using System.Management.Automation.Language;
 using ProjectionReplay.Configuration;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Runs;
 
 namespace ProjectionReplay.PowerShell;
 

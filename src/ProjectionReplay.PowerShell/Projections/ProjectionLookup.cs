@@ -1,8 +1,8 @@
 using System.Collections.ObjectModel;
 using System.Management.Automation;
 using ProjectionReplay.Configuration;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Replay;
 
 namespace ProjectionReplay.PowerShell;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Management.Automation;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 
 namespace ProjectionReplay.PowerShell;
 

@@ -1,5 +1,6 @@
 using System.Management.Automation;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Reporting;
 
 namespace ProjectionReplay.PowerShell;
 

@@ -1,7 +1,7 @@
 using System.Collections.ObjectModel;
 using System.Management.Automation;
 using System.Management.Automation.Host;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Planning;
 
 namespace ProjectionReplay.PowerShell;
 

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using System.Management.Automation.Host;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Planning;
+using ProjectionReplay.Reporting;
 
 namespace ProjectionReplay.PowerShell;
 

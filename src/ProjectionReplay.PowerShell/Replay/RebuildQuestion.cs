@@ -1,7 +1,8 @@
 using System.Collections.ObjectModel;
 using System.Management.Automation;
 using System.Management.Automation.Host;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Runs;
 
 namespace ProjectionReplay.PowerShell;
 

@@ -1,8 +1,12 @@
 using System.Globalization;
 using System.Management.Automation;
 using ProjectionReplay.Events;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Markers;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Reporting;
+using ProjectionReplay.Runs;
 
 namespace ProjectionReplay.PowerShell;
 

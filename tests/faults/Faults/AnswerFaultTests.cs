@@ -1,6 +1,7 @@
 using System.Globalization;
 using ProjectionReplay.Comparison;
 using ProjectionReplay.Configuration;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;

@@ -1,4 +1,5 @@
-using ProjectionReplay.Replay;
+using ProjectionReplay.Markers;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Faults;

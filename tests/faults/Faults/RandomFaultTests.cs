@@ -1,5 +1,5 @@
 using System.Globalization;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Faults;

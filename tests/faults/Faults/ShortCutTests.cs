@@ -1,3 +1,4 @@
+using ProjectionReplay.Planning;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;
 

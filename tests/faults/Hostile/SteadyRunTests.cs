@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using ProjectionReplay.Faults;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;

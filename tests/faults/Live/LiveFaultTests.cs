@@ -1,5 +1,6 @@
 using System.Globalization;
 using ProjectionReplay.Faults;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.ExperimentRunState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;

@@ -1,4 +1,5 @@
 using ProjectionReplay.Events;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Hostile;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.EvaluationState;

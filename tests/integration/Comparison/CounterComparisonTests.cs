@@ -1,3 +1,5 @@
+using ProjectionReplay.Faults;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Projections.TenantDailyEventStats;

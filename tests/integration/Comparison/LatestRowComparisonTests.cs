@@ -1,10 +1,13 @@
 using System.Globalization;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.ExperimentRunState;
 using ProjectionReplay.Projections.TraceSummary;
 using ProjectionReplay.Projections.TraceSummary.Prices;
 using ProjectionReplay.Replay;
+using ProjectionReplay.Reporting;
 using ProjectionReplay.Sandbox.Seeding;
 using ProjectionReplay.Servers;
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ProjectionReplay.Live;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;

@@ -1,5 +1,6 @@
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Projections.EvaluationState;
+using ProjectionReplay.Redis;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;
 

@@ -1,4 +1,5 @@
 using System.Text;
+using ProjectionReplay.Redis;
 using ProjectionReplay.Servers;
 using StackExchange.Redis;
 

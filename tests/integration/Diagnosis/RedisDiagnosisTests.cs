@@ -1,6 +1,8 @@
 using System.Globalization;
 using ProjectionReplay.Configuration;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Hostile;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Replay;

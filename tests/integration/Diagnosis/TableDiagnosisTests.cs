@@ -1,3 +1,4 @@
+using ProjectionReplay.Faults;
 using ProjectionReplay.Hostile;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;

@@ -1,6 +1,7 @@
 using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Hostile;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;
@@ -21,7 +22,7 @@ public sealed class PartsSeenTests(TestServers servers) : IClassFixture<TestServ
         var tenant = await new TestTenant(servers).AddEvaluations(10).AppendAsync(own.Table("event_log"));
         using var database = Open(own);
         var log = new ClickHouseEventLog(database);
-        await log.CheckAsync(CancellationToken);
+        await log.Table.CheckAsync(CancellationToken);
         var selection = new EventSelection(
             tenant.Id, Evaluations.Definition.AggregateTypes, Evaluations.Definition.EventTypes, TestTenant.Start);
         var range = new AggregateRange("evaluation", TestTenant.EvaluationId(0), TestTenant.EvaluationId(4));
@@ -88,7 +89,7 @@ public sealed class PartsSeenTests(TestServers servers) : IClassFixture<TestServ
         await servers.ExecuteAsync($"CREATE VIEW {own.Table("event_log")} AS SELECT * FROM {own.Table("event_log_local")}");
         using var database = Open(own);
         var log = new ClickHouseEventLog(database);
-        await log.CheckAsync(CancellationToken);
+        await log.Table.CheckAsync(CancellationToken);
         var selection = new EventSelection(
             tenant.Id, Evaluations.Definition.AggregateTypes, Evaluations.Definition.EventTypes, TestTenant.Start);
         var (rows, parts) = await ReadAsync(log, selection, new AggregateRange("evaluation", "a", "z"));

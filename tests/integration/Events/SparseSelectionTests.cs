@@ -1,5 +1,6 @@
 using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Configuration;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;

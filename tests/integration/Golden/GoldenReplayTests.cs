@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ProjectionReplay.Comparison;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.ExperimentRunState;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;

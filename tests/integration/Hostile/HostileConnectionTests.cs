@@ -1,5 +1,8 @@
 using System.Globalization;
 using ProjectionReplay.Configuration;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Planning;
+using ProjectionReplay.Postgres;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Replay;

@@ -1,6 +1,10 @@
+using ProjectionReplay.Faults;
+using ProjectionReplay.Markers;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Replay;
+using ProjectionReplay.Reporting;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Hostile;

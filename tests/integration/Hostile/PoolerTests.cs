@@ -1,6 +1,7 @@
 using ProjectionReplay.Comparison;
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Diagnosis;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;

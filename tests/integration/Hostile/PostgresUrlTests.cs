@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Faults;
+using ProjectionReplay.Postgres;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;

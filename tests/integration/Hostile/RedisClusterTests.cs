@@ -3,10 +3,14 @@ using LiveWorker;
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Coordination;
 using ProjectionReplay.Events;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Markers;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Replay;
+using ProjectionReplay.Reporting;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Hostile;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using ProjectionReplay.Configuration;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;

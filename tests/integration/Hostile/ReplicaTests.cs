@@ -1,5 +1,6 @@
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Faults;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Replay;

@@ -1,6 +1,7 @@
 using ProjectionReplay.Comparison;
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Faults;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;

@@ -1,4 +1,5 @@
 using ProjectionReplay.Cmdlets;
+using ProjectionReplay.Markers;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Hostile;

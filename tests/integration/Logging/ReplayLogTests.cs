@@ -1,6 +1,9 @@
 using System.Text.Json;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Replay;
+using ProjectionReplay.Reporting;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Logging;

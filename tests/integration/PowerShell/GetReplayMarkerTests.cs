@@ -1,4 +1,5 @@
 using ProjectionReplay.Faults;
+using ProjectionReplay.Markers;
 using ProjectionReplay.Servers;
 using StackExchange.Redis;
 

@@ -1,3 +1,4 @@
+using ProjectionReplay.Markers;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Cmdlets;

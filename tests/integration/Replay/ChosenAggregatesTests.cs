@@ -1,5 +1,6 @@
 using ProjectionReplay.Faults;
 using ProjectionReplay.Hostile;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Servers;

@@ -1,3 +1,4 @@
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Servers;
 

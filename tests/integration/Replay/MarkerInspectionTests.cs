@@ -1,6 +1,8 @@
 using ProjectionReplay.Coordination;
 using ProjectionReplay.Faults;
 using ProjectionReplay.Hostile;
+using ProjectionReplay.Markers;
+using ProjectionReplay.Reporting;
 using ProjectionReplay.Servers;
 using StackExchange.Redis;
 

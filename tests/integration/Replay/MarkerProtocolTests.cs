@@ -1,7 +1,10 @@
 using ProjectionReplay.Faults;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
+using ProjectionReplay.Reporting;
+using ProjectionReplay.Runs;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Replay;

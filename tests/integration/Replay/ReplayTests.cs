@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Servers;

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using ProjectionReplay.Coordination;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.ExperimentRunState;

@@ -1,8 +1,11 @@
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Coordination;
 using ProjectionReplay.Events;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Hostile;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections.EvaluationState;
+using ProjectionReplay.Redis;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;
 

@@ -3,6 +3,8 @@ using CsCheck;
 using Npgsql;
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Events;
+using ProjectionReplay.Planning;
+using ProjectionReplay.Postgres;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;

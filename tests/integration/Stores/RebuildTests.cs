@@ -1,5 +1,6 @@
 using Npgsql;
 using ProjectionReplay.Faults;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;

@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
 using ProjectionReplay.Comparison;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Hostile;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.ExperimentRunState;

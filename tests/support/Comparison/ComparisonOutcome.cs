@@ -1,6 +1,7 @@
 using ProjectionReplay.Configuration;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Reporting;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Comparison;

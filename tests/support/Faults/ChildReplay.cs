@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using ProjectionReplay.Cmdlets;
 using ProjectionReplay.Events;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Faults;

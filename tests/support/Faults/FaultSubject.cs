@@ -1,11 +1,14 @@
 using ProjectionReplay.Configuration;
 using ProjectionReplay.Events;
+using ProjectionReplay.Markers;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.ExperimentRunState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Projections.TenantDailyEventStats;
 using ProjectionReplay.Replay;
+using ProjectionReplay.Reporting;
 using ProjectionReplay.Sandbox.Seeding;
 using ProjectionReplay.Servers;
 

@@ -1,5 +1,4 @@
 using ProjectionReplay.Configuration;
-using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Faults;

@@ -1,6 +1,8 @@
 using System.Text;
+using ProjectionReplay.ClickHouse;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Folding;
 using ProjectionReplay.Projections;
-using ProjectionReplay.Replay;
 using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Golden;
@@ -13,7 +15,7 @@ internal static class EventLogFold
         where TState : class
     {
         var store = new Recorder<TState>();
-        var run = new ProjectionRun<TState>(projection, store);
+        var run = new ProjectionRun<TState>(projection, store, new Retries(ClickHouseFaults.Rules, Patience.None));
         using var fold = run.StartFold();
         foreach (var aggregate in Select(projection.Definition, rows).GroupBy(row => row.Aggregate))
         {

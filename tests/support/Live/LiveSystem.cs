@@ -1,7 +1,7 @@
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
 using ProjectionReplay.Projections.ExperimentRunState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
-using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Live;

@@ -1,6 +1,9 @@
 using ProjectionReplay.Events;
-using ProjectionReplay.Logging;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Planning;
 using ProjectionReplay.Projections;
+using ProjectionReplay.Reporting;
+using ProjectionReplay.Runs;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Replay;

@@ -1,7 +1,8 @@
 using ClickHouse.Driver.ADO;
 using Npgsql;
 using ProjectionReplay.ClickHouse;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
+using ProjectionReplay.Postgres;
 using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Configuration;

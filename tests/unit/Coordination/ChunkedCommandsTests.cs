@@ -1,4 +1,5 @@
 using ProjectionReplay.Coordination;
+using ProjectionReplay.Redis;
 
 namespace ProjectionReplay.Tests.Coordination;
 

@@ -1,4 +1,4 @@
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 
 namespace ProjectionReplay.Events;
 

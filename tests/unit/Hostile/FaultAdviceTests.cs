@@ -5,7 +5,7 @@ using ClickHouse.Driver;
 using Npgsql;
 using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Cmdlets;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 using StackExchange.Redis;
 
 namespace ProjectionReplay.Hostile;
@@ -35,7 +35,8 @@ public sealed class FaultAdviceTests
 
     [Theory]
     [MemberData(nameof(Faults), DisableDiscoveryEnumeration = true)]
-    public void Each_fault_is_of_a_kind(Exception fault, string kind) => Assert.Equal(kind, FaultAdvice.KindOf(fault).ToString());
+    public void Each_fault_is_of_a_kind(Exception fault, string kind) =>
+        Assert.Equal(kind, RulesOf.Thrower(fault).KindOf(fault).ToString());
 
     /// <summary>As other servers answer a request by HTTP: one of TLS, and one of Redis.</summary>
     [Theory]
@@ -52,8 +53,8 @@ public sealed class FaultAdviceTests
             () => http.GetAsync(new Uri($"http://{listener.LocalEndpoint}/"), TestContext.Current.CancellationToken));
 
         await answering;
-        Assert.Equal(kind, FaultAdvice.KindOf(fault).ToString());
-        Assert.DoesNotContain(FaultPolicy.Describe(fault), char.IsControl);
+        Assert.Equal(kind, ClickHouseFaults.Rules.KindOf(fault).ToString());
+        Assert.DoesNotContain(FaultText.Describe(fault), char.IsControl);
 
         async Task AnswerAsync()
         {
@@ -66,10 +67,8 @@ public sealed class FaultAdviceTests
     [Fact]
     public void No_word_of_a_login_where_the_server_let_the_user_in()
     {
-        var advice = FaultAdvice.Of(
-            ClickHouseServerException.FromServerResponse("Code: 241. DB::Exception: Memory limit exceeded.", ""),
-            Server.ClickHouse,
-            "CLICKHOUSE_URL");
+        var advice = ClickHouseFaults.Rules.AdviceFor(
+            ClickHouseServerException.FromServerResponse("Code: 241. DB::Exception: Memory limit exceeded.", ""));
 
         Assert.DoesNotContain("password", advice, StringComparison.Ordinal);
         Assert.StartsWith("ClickHouse is short of memory", advice, StringComparison.Ordinal);

@@ -1,3 +1,5 @@
+using ProjectionReplay.Markers;
+
 namespace ProjectionReplay.Cmdlets;
 
 /// <summary>The module among other modules.</summary>

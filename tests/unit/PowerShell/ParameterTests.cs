@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using ProjectionReplay.Markers;
 
 namespace ProjectionReplay.Cmdlets;
 

@@ -1,6 +1,6 @@
 using ProjectionReplay.Events;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Golden;
-using ProjectionReplay.Replay;
 using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Projections.EvaluationState;

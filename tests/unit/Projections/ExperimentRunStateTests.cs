@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using ProjectionReplay.Events;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Golden;
-using ProjectionReplay.Replay;
 using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Projections.ExperimentRunState;

@@ -2,7 +2,7 @@ using System.Reflection;
 using System.Reflection.Emit;
 using System.Runtime.Loader;
 using ProjectionReplay.Events;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Projections;

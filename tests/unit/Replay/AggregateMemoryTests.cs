@@ -1,5 +1,6 @@
 using System.Text;
 using ProjectionReplay.Events;
+using ProjectionReplay.Folding;
 
 namespace ProjectionReplay.Replay;
 

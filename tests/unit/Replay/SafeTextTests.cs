@@ -1,3 +1,5 @@
+using ProjectionReplay.Faults;
+
 namespace ProjectionReplay.Replay;
 
 public sealed class SafeTextTests

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 
 namespace ProjectionReplay.Projections.TraceSummary.Prices;
 

@@ -1,5 +1,5 @@
 using ProjectionReplay.Configuration;
-using ProjectionReplay.Replay;
+using ProjectionReplay.Faults;
 
 namespace ProjectionReplay.Projections.TraceSummary.Prices;
 
