@@ -1,5 +1,4 @@
 using System.Text;
-using ProjectionReplay.Postgres;
 using ProjectionReplay.Sandbox.ClickHouse.Sql;
 
 namespace ProjectionReplay.Sandbox.Tests;

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using ProjectionReplay.Postgres;
 
 namespace ProjectionReplay.Sandbox.Tests;
 

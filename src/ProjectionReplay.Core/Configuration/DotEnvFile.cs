@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
-using ProjectionReplay.Faults;
 using dotenv.net;
+using ProjectionReplay.Faults;
 
 namespace ProjectionReplay.Configuration;
 

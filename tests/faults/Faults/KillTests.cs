@@ -1,4 +1,3 @@
-using ProjectionReplay.Markers;
 using ProjectionReplay.Planning;
 using ProjectionReplay.Servers;
 

@@ -7,7 +7,6 @@ using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;
-using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Hostile;
 

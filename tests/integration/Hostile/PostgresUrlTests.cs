@@ -7,7 +7,6 @@ using ProjectionReplay.Postgres;
 using ProjectionReplay.Projections.TenantDailyBillableEvents;
 using ProjectionReplay.Replay;
 using ProjectionReplay.Servers;
-using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Hostile;
 

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Management.Automation;
 using System.Text;
 using ProjectionReplay.Cmdlets;
-using ProjectionReplay.Markers;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Hostile;

@@ -1,5 +1,4 @@
 using ProjectionReplay.Cmdlets;
-using ProjectionReplay.Markers;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Hostile;

@@ -3,7 +3,6 @@ using ProjectionReplay.Configuration;
 using ProjectionReplay.Coordination;
 using ProjectionReplay.Events;
 using ProjectionReplay.Faults;
-using ProjectionReplay.Markers;
 using ProjectionReplay.Planning;
 using ProjectionReplay.Projections.EvaluationState;
 using ProjectionReplay.Redis;

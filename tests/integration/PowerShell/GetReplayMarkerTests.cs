@@ -1,5 +1,4 @@
 using ProjectionReplay.Faults;
-using ProjectionReplay.Markers;
 using ProjectionReplay.Servers;
 using StackExchange.Redis;
 

@@ -1,4 +1,3 @@
-using ProjectionReplay.Markers;
 using ProjectionReplay.Servers;
 
 namespace ProjectionReplay.Cmdlets;

@@ -3,7 +3,6 @@ using Npgsql;
 using ProjectionReplay.ClickHouse;
 using ProjectionReplay.Faults;
 using ProjectionReplay.Postgres;
-using ProjectionReplay.Stores;
 
 namespace ProjectionReplay.Configuration;
 

@@ -1,4 +1,3 @@
-using ProjectionReplay.Coordination;
 using ProjectionReplay.Redis;
 
 namespace ProjectionReplay.Tests.Coordination;

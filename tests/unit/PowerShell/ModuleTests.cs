@@ -1,5 +1,3 @@
-using ProjectionReplay.Markers;
-
 namespace ProjectionReplay.Cmdlets;
 
 /// <summary>The module among other modules.</summary>

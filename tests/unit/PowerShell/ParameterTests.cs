@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using ProjectionReplay.Markers;
 
 namespace ProjectionReplay.Cmdlets;
 
