@@ -16,7 +16,7 @@ internal enum StopReason
     LockLost,
 }
 
-/// <summary>The one that knows whether a run has to stop, and why. Safe for concurrent use.</summary>
+/// <summary>The one that knows whether a run has to stop, and why. The token may be used by several threads, the rest by one.</summary>
 /// <param name="runLock">The run's lock.</param>
 /// <param name="timeProvider">The clock.</param>
 /// <param name="user">Cancelled by the user.</param>
