@@ -14,7 +14,7 @@ namespace ProjectionReplay.Hostile;
 /// </summary>
 public sealed class ReplicaTests(TestServers servers) : IClassFixture<TestServers>
 {
-    private const string Engine = "SELECT engine FROM system.tables";
+    private const string Engine = "SELECT engine, engine_full FROM system.tables";
 
     private static readonly EvaluationStateProjection Evaluations = new();
 
@@ -119,7 +119,7 @@ public sealed class ReplicaTests(TestServers servers) : IClassFixture<TestServer
         await SetStateAsync(lastEntry, nextEntry, fetches, "now() - 9");
         var hostile = await HostileClickHouse.StartAsync(servers.ClickHouseUrl);
         hostile.Rewrite = query => query
-            .Replace(Engine, $"SELECT '{engine}' FROM system.tables", StringComparison.Ordinal)
+            .Replace(Engine, $"SELECT '{engine}', engine_full FROM system.tables", StringComparison.Ordinal)
             .Replace("FROM system.replicas", "FROM replicas_here", StringComparison.Ordinal);
         return hostile;
     }
