@@ -202,7 +202,7 @@ Describe 'The benchmarks' {
 Describe 'Troubleshooting' {
     It 'knows every error id' {
         $page = Get-Content (Join-Path $root 'docs/troubleshooting.md')
-        $sources = Get-ChildItem (Join-Path $root 'src/ProjectionReplay.Core/Replay/ReplayException.cs') | Get-Content -Raw
+        $sources = Get-ChildItem (Join-Path $root 'src/ProjectionReplay.Core/Faults/ReplayException.cs') | Get-Content -Raw
         $ids = [regex]::Matches($sources, '(?m)^    ([A-Z]\w+),').ForEach{ $_.Groups[1].Value }
         $ids.Count | Should -BeGreaterThan 20
         $ids | Where-Object { "### $_" -notin $page } | Should -BeNullOrEmpty
